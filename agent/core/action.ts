@@ -1,0 +1,120 @@
+import type { InverseOf, ParamsOf, Platform } from '../../protocol/action-spec.ts'
+import type { ActionName, Catalogue } from '../../protocol/actions/index.ts'
+import type { Endpoint } from '../../protocol/actions/isolate-device.ts'
+import type { ErrorCode } from '../../protocol/errors.ts'
+import type { FilePath } from '../../protocol/file-path.ts'
+import type { ActionId } from '../../protocol/ids.ts'
+import type { ConflictChoice, Drift, Evidence, Gap, Preview } from '../../protocol/outcome.ts'
+import type { Host } from '../host/host.ts'
+import type { Vault } from '../vault/vault.ts'
+
+/**
+ * What an implementation of an action is. The core calls these in order: `prepare` → (record durable) → `apply` → `verify`,
+ * and for an undo `compare` → (intent durable) → `revert`. It knows nothing else about any action.
+ *
+ * INVARIANTS
+ * - `prepare` and `compare` change nothing (A1).
+ * - `apply` and `revert` may be cut off anywhere and are called again with the same record after a restart; doing them twice is
+ *   doing them once (A2). Each leaves the machine as it was or as it should be when it returns; when it throws, the core calls the other one.
+ * - Everything needed to take the action back is in the inverse record that `prepare` returned (UND1).
+ */
+export interface Implementation<Name extends ActionName> {
+  prepare(bench: Bench, params: ParamsOf<Catalogue[Name]>): Promise<Prepared<InverseOf<Catalogue[Name]>>>
+  apply(bench: Bench, params: ParamsOf<Catalogue[Name]>, inverse: InverseOf<Catalogue[Name]>): Promise<Applied>
+  /** Did it take, and does it still hold? Evidence for the outcome and for “in force now”. */
+  verify(bench: Bench, params: ParamsOf<Catalogue[Name]>, inverse: InverseOf<Catalogue[Name]>): Promise<Evidence[]>
+}
+
+/** Further duties of an action that can be undone; an implementation without them does not compile. */
+export interface Reversible<Name extends ActionName> extends Implementation<Name> {
+  /** Compares the world with what the action left behind (UND2). */
+  compare(bench: Bench, inverse: InverseOf<Catalogue[Name]>): Promise<Comparison>
+  /**
+   * Takes it back. `beside` and `replace` are only given when `compare` offered them.
+   * What is replaced goes into the vault under `bench.actionId` and is named in `displaced`, as a record of its own.
+   */
+  revert(bench: Bench, inverse: InverseOf<Catalogue[Name]>, how: 'as-found' | 'beside' | 'replace'): Promise<Reverted>
+  /** The outcome's evidence that the world is as it was. */
+  verifyReverted(bench: Bench, inverse: InverseOf<Catalogue[Name]>): Promise<Evidence[]>
+  /**
+   * For effects held in force: keeps the effect up until disposed, putting back what somebody tampers with and reporting it.
+   * Started after `apply` and again at every start of the agent.
+   */
+  hold?(bench: Bench, inverse: InverseOf<Catalogue[Name]>, tampered: (evidence: Evidence[]) => void): Disposable
+}
+
+/** What an implementation works with. */
+export interface Bench {
+  readonly actionId: ActionId
+  readonly host: Host
+  readonly vault: Vault
+  readonly bounds: Bounds
+  nowMs(): number
+}
+
+/** What the agent knows of its own place, for actions that must spare it. */
+export interface Bounds {
+  /** The control plane, resolved to addresses, as pinned at enrolment. */
+  readonly controlPlane: readonly Endpoint[]
+  /** What must be unreachable while isolated (ISO2); empty when none was named. */
+  readonly canaries: readonly Endpoint[]
+}
+
+export type Prepared<Inverse> =
+  | {
+      readonly kind: 'ready'
+      readonly inverse: Inverse
+      /** Actions with a resource in common run one after the other (JRN5). */
+      readonly resources: readonly string[]
+      /** Every file it would touch, or whose process it would; the local policy is asked about each (TRU5). Empty for device-wide actions. */
+      readonly touches: readonly FilePath[]
+      readonly impact: Pick<Extract<Preview, { answer: 'ready' }>, 'would' | 'hurts' | 'gaps'>
+    }
+  /** It is so already, through nobody's action; nothing is done and nothing can be undone. */
+  | { readonly kind: 'already-so'; readonly found: string }
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly detail: string }
+
+export interface Applied {
+  /** One sentence in the past tense. */
+  readonly summary: string
+  readonly gaps: readonly Gap[]
+}
+
+export type Comparison =
+  | { readonly kind: 'as-left' }
+  /** Nothing to do: it is as it was before already. */
+  | { readonly kind: 'as-found'; readonly found: string }
+  | {
+      readonly kind: 'drifted'
+      readonly code: ErrorCode
+      readonly detail: string
+      readonly drift: readonly Drift[]
+      readonly choices: readonly ConflictChoice[]
+    }
+
+export interface Reverted extends Applied {
+  /** What stood in the way and was taken into the vault; it gets an inverse record under the undo's own id. */
+  readonly displaced?: InverseOf<Catalogue['quarantine-file']>
+}
+
+/** The honest way out: a sentence for the capability list, the docs and the dashboard. */
+export interface Unsupported {
+  readonly unsupported: string
+}
+
+export const unsupported = (reason: string): Unsupported => ({ unsupported: reason })
+
+/** The kind of implementation the spec demands: one that can be undone must know how. */
+export type ImplementationOf<Name extends ActionName> =
+  InverseOf<Catalogue[Name]> extends null ? Implementation<Name> : Reversible<Name>
+
+/** Declares an implementation; `name` ties its types to the spec. */
+export const defineImpl = <Name extends ActionName>(
+  _name: Name,
+  implementation: ImplementationOf<Name>,
+): ImplementationOf<Name> => implementation
+
+/** Every action on every platform; a missing one does not compile. */
+export type Registry = {
+  readonly [Name in ActionName]: { readonly [P in Platform]: ImplementationOf<Name> | Unsupported }
+}
