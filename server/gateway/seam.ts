@@ -1,0 +1,33 @@
+import type { ActionName } from '../../protocol/actions/index.ts'
+import type { ActionId, DeviceId } from '../../protocol/ids.ts'
+import type { Order, Signed } from '../../protocol/mandate.ts'
+import type { Report } from '../../protocol/messages.ts'
+import type { Preview } from '../../protocol/outcome.ts'
+
+/** What the action center asks of the gateway: the sockets to the devices. Nothing here is durable; the rows are the truth. */
+export interface Devices {
+  connected(device: DeviceId): boolean
+  /** Says that there are orders for the device; the gateway fetches them from {@link Actions.ordersFor} and sends them. Nothing when it is absent. */
+  nudge(device: DeviceId): void
+  /** Passes a cancel on; false when the device is absent. */
+  cancel(device: DeviceId, action: ActionId): boolean
+  /** RecourseError `device_absent`, or `tool_failed` when no answer came in time. */
+  preview(device: DeviceId, ask: PreviewAsk, timeoutMs: number): Promise<Preview>
+  push(device: DeviceId, what: { type: 'key'; statement: Signed } | { type: 'break-glass'; grant: Signed }): boolean
+  /** Ends the connection of a revoked device and refuses it from now on, at the handshake (TRU1). */
+  refuse(device: DeviceId): void
+}
+
+export type PreviewAsk = { kind: 'do'; action: ActionName; params: unknown } | { kind: 'undo'; undoOf: ActionId }
+
+/** What the gateway asks of the action center. */
+export interface Actions {
+  /** Every order the device must have and has not confirmed, oldest decision first (LIFE6). */
+  ordersFor(device: DeviceId): Promise<{ action: ActionId; order: Order }[]>
+  /** The orders are about to be put on the wire; durable before it resolves (LIFE4). */
+  sending(actions: readonly ActionId[]): Promise<void>
+  /** Takes reports in sequence order; durable when it resolves. Doubled and late ones change nothing (LIFE1). The answer is what to acknowledge. */
+  take(device: DeviceId, reports: readonly { sequence: number; report: Report }[]): Promise<{ stored: number }>
+  /** Cancels the device must still hear of. */
+  cancelsFor(device: DeviceId): Promise<ActionId[]>
+}

@@ -1,0 +1,242 @@
+import type { Generated } from 'kysely'
+import type { ActionName } from '../../protocol/actions/index.ts'
+import type { ActionId, BatchId, DeviceId, MandateId, OperatorId } from '../../protocol/ids.ts'
+import type { Effect, Status } from '../../protocol/status.ts'
+
+/**
+ * The tables, for both dialects. Times are milliseconds since 1970, truth values 0 or 1, structured values JSON text,
+ * what is signed stays the bytes that were signed.
+ */
+export interface Schema {
+  device: DeviceTable
+  enrolment_token: EnrolmentTokenTable
+  certificate: CertificateTable
+  break_glass: BreakGlassTable
+  batch: BatchTable
+  action: ActionTable
+  mandate: MandateTable
+  approval: ApprovalTable
+  operator: OperatorTable
+  session: SessionTable
+  api_token: ApiTokenTable
+  idempotency: IdempotencyTable
+  audit: AuditTable
+  checkpoint: CheckpointTable
+  event: EventTable
+  setting: SettingTable
+}
+
+export interface DeviceTable {
+  id: DeviceId
+  name: string
+  platform: 'linux' | 'windows'
+  /** DeviceFacts as JSON. */
+  facts: string
+  tags: string
+  status: 'active' | 'revoked' | 'offboarded'
+  enrolled_at: number
+  /** Token that let it in. */
+  token_id: string
+  last_seen_at: number | null
+  /** Last report sequence that is durable here. */
+  stored_sequence: number
+  /** The device's own last in-force statement, and when it made it (LIFE2). */
+  in_force: string
+  in_force_at: number | null
+  simulated: number
+}
+
+export interface EnrolmentTokenTable {
+  id: string
+  /** SHA-256 of the secret part, hex. */
+  secret_hash: string
+  uses_left: number
+  expires_at: number
+  /** Name of the group its devices join; device groups proper come with deciding. */
+  device_group: string
+  created_by: string
+  created_at: number
+}
+
+export interface CertificateTable {
+  /** Serial number, hex. */
+  serial: string
+  device_id: DeviceId
+  not_after: number
+  issued_at: number
+  revoked_at: number | null
+}
+
+export interface BreakGlassTable {
+  id: string
+  device_id: DeviceId
+  /** The code, encrypted under the server's secret. */
+  sealed_code: Uint8Array
+  /** The signed grant as sent to the device. */
+  grant: Uint8Array
+  not_before: number
+  expires_at: number
+  /** Set when the device has been told. */
+  sent_at: number | null
+}
+
+export interface BatchTable {
+  id: BatchId
+  kind: 'do' | 'undo'
+  action: ActionName
+  comment: string
+  source: ActionSource
+  requested_by: string
+  /** SHA-256 over everything an approver sees; an approval names it (POL6). */
+  content_hash: string
+  created_at: number
+}
+
+/** Who set it going, in Microsoft's words (the action sources of the Action center). */
+export type ActionSource =
+  | 'manual-device-action'
+  | 'automated-device-action'
+  | 'advanced-hunting-action'
+  | 'manual-live-response-action'
+  | 'live-response-action'
+  | 'manual-email-action'
+  | 'automated-email-action'
+  | 'explorer-action'
+
+export interface ActionTable {
+  id: ActionId
+  batch_id: BatchId
+  device_id: DeviceId
+  kind: 'do' | 'undo'
+  action: ActionName
+  params: string
+  target_kind: string
+  target_key: string
+  target_label: string
+  status: Status
+  effect: Effect
+  /** When the device last proved the effect. */
+  proved_at: number | null
+  source: ActionSource
+  comment: string
+  requested_by: string
+  decided_by: string | null
+  approval_expires_at: number | null
+  queue_expires_at: number | null
+  until: number | null
+  created_at: number
+  decided_at: number | null
+  /** When it was first put on the wire. From then on only the device can say that it did not happen (LIFE4). */
+  sent_at: number | null
+  delivered_at: number | null
+  begun_at: number | null
+  ended_at: number | null
+  cancel_requested_at: number | null
+  cancel_requested_by: string | null
+  /** Outcome as JSON, as the device said it. */
+  outcome: string | null
+  undo_of: ActionId | null
+  undone_by: ActionId | null
+  on_conflict: 'ask' | 'beside' | 'replace'
+  mandate_id: MandateId | null
+  /** The signed leaf of this device, and the Merkle proof for it as encoded by the codec. */
+  leaf: Uint8Array | null
+  proof: Uint8Array | null
+  /** Grows with every change of any action; what listeners resume from. */
+  revision: number
+}
+
+export interface MandateTable {
+  id: MandateId
+  body: Uint8Array
+  key_id: string
+  signature: Uint8Array
+  created_at: number
+}
+
+export interface ApprovalTable {
+  action_id: ActionId
+  operator_id: OperatorId
+  decision: 'approve' | 'reject'
+  content_hash: string
+  comment: string
+  at: number
+}
+
+export interface OperatorTable {
+  id: OperatorId
+  name: string
+  /** argon2id in its own text form. */
+  password_hash: string
+  role: 'viewer' | 'responder' | 'administrator'
+  disabled: number
+  created_at: number
+}
+
+export interface SessionTable {
+  /** SHA-256 of the cookie's secret, hex. */
+  secret_hash: string
+  operator_id: OperatorId
+  created_at: number
+  expires_at: number
+  last_used_at: number
+  /** For the list of one's sessions. */
+  client: string
+}
+
+export interface ApiTokenTable {
+  id: string
+  secret_hash: string
+  operator_id: OperatorId
+  name: string
+  /** Permissions, space separated; at most those of its operator. */
+  scopes: string
+  created_at: number
+  expires_at: number
+  last_used_at: number | null
+}
+
+export interface IdempotencyTable {
+  operator_id: OperatorId
+  key: string
+  /** SHA-256 of method, path and body. */
+  request_hash: string
+  status: number
+  body: string
+  created_at: number
+}
+
+export interface AuditTable {
+  sequence: Generated<number>
+  at: number
+  /** `operator:ID`, `device:ID`, `server`. */
+  actor: string
+  /** Dotted: `action.approved`, `device.enrolled`, `operator.signed-in`. */
+  kind: string
+  /** Canonical JSON of the rest. */
+  body: string
+  /** Hex SHA-256 of the entry before. */
+  previous: string
+  /** Hex SHA-256 over sequence, at, actor, kind, body and previous. */
+  hash: string
+}
+
+export interface CheckpointTable {
+  sequence: number
+  hash: string
+  at: number
+  key_id: string
+  signature: Uint8Array
+}
+
+export interface EventTable {
+  id: Generated<number>
+  at: number
+  type: string
+  body: string
+}
+
+export interface SettingTable {
+  name: string
+  value: string
+}
