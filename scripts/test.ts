@@ -22,7 +22,6 @@ const call = (program: string, args: readonly string[]): Promise<Ended> =>
     const env = {
       ...process.env,
       PATH: `${tools}${delimiter}${process.env.PATH ?? ''}`,
-      FORCE_COLOR: '0',
       NO_COLOR: '1',
     }
     const child = spawn(join(tools, program), args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
