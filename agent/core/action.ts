@@ -111,7 +111,7 @@ export type ImplementationOf<Name extends ActionName> =
 /** Declares an implementation; `name` ties its types to the spec. */
 export const defineImpl = <Name extends ActionName>(
   _name: Name,
-  implementation: ImplementationOf<Name>,
+  implementation: ImplementationOf<NoInfer<Name>>,
 ): ImplementationOf<Name> => implementation
 
 /** Every action on every platform; a missing one does not compile. */
