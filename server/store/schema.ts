@@ -62,6 +62,9 @@ export interface CertificateTable {
   /** Serial number, hex. */
   serial: string
   device_id: DeviceId
+  /** SHA-256 of the public key (SPKI), hex: a request for the same key, sent again, is answered with what was issued. */
+  key_hash: string
+  pem: string
   not_after: number
   issued_at: number
   revoked_at: number | null
