@@ -6,7 +6,7 @@ import type { FilePath } from '../../protocol/file-path.ts'
 import type { ActionId } from '../../protocol/ids.ts'
 import type { ConflictChoice, Drift, Evidence, Gap, Preview } from '../../protocol/outcome.ts'
 import type { Host } from '../host/host.ts'
-import type { Vault } from '../vault/vault.ts'
+import type { FileRecord, Vault } from '../vault/vault.ts'
 
 /**
  * What an implementation of an action is. The core calls these in order: `prepare` → (record durable) → `apply` → `verify`,
@@ -31,11 +31,15 @@ export interface Reversible<Name extends ActionName> extends Implementation<Name
   compare(bench: Bench, inverse: InverseOf<Catalogue[Name]>): Promise<Comparison>
   /**
    * Takes it back. `beside` and `replace` are only given when `compare` offered them.
-   * What is replaced goes into the vault under `bench.actionId` and is named in `displaced`, as a record of its own.
+   * What is replaced goes into the vault by the record that `bench.displace` made durable first (JRN1).
    */
-  revert(bench: Bench, inverse: InverseOf<Catalogue[Name]>, how: 'as-found' | 'beside' | 'replace'): Promise<Reverted>
+  revert(bench: Bench, inverse: InverseOf<Catalogue[Name]>, how: RevertWay): Promise<Applied>
   /** The outcome's evidence that the world is as it was. */
   verifyReverted(bench: Bench, inverse: InverseOf<Catalogue[Name]>): Promise<Evidence[]>
+  /** What an undo will put back, in sentences from the record alone; for the preview of an undo (LIFE10). */
+  putsBack?(inverse: InverseOf<Catalogue[Name]>): readonly string[]
+  /** Gives up what was kept for an undo (bytes in the vault), once the grace period after it is over (UND4). May be called again. */
+  release?(bench: Bench, inverse: InverseOf<Catalogue[Name]>): Promise<void>
   /**
    * For effects held in force: keeps the effect up until disposed, putting back what somebody tampers with and reporting it.
    * Started after `apply` and again at every start of the agent.
@@ -50,7 +54,16 @@ export interface Bench {
   readonly vault: Vault
   readonly bounds: Bounds
   nowMs(): number
+  /**
+   * For `revert` with `replace` only: makes the record of what stands in the way durable, before it is taken (JRN1), under the
+   * undo's own id, so that it can be restored by an undo of the undo. Answers with the record to take by: `describe` is asked the
+   * first time; a repeat after a cut gets the first record back and goes on with the same item.
+   */
+  displace(describe: () => FileRecord): FileRecord
 }
+
+/** `as-found`: to where and what it was. The other two are the operator's choice after a conflict (UND2). */
+export type RevertWay = 'as-found' | 'beside' | 'replace'
 
 /** What the agent knows of its own place, for actions that must spare it. */
 export interface Bounds {
@@ -91,11 +104,6 @@ export type Comparison =
       readonly drift: readonly Drift[]
       readonly choices: readonly ConflictChoice[]
     }
-
-export interface Reverted extends Applied {
-  /** What stood in the way and was taken into the vault; it gets an inverse record under the undo's own id. */
-  readonly displaced?: InverseOf<Catalogue['quarantine-file']>
-}
 
 /** The honest way out: a sentence for the capability list, the docs and the dashboard. */
 export interface Unsupported {

@@ -29,6 +29,10 @@ export interface Core {
   /** Undoes without a control plane, with a code made in advance. Refused with `code_invalid` or `too_many_tries`. */
   undoLocally(actionId: ActionId, code: string): Promise<Outcome>
   inForce(): InForceEntry[]
+  /** Puts a statement of everything in force into the outbox; the link asks for one after each connect. */
+  restate(): void
+  /** Resolves when everything accepted so far has ended and nothing is left to seal. For the command line, the simulator and tests. */
+  settled(): Promise<void>
   readonly outbox: Outbox
 }
 
