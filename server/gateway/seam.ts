@@ -24,10 +24,15 @@ export type PreviewAsk = { kind: 'do'; action: ActionName; params: unknown } | {
 export interface Actions {
   /** Every order the device must have and has not confirmed, oldest decision first (LIFE6). */
   ordersFor(device: DeviceId): Promise<{ action: ActionId; order: Order }[]>
-  /** The orders are about to be put on the wire; durable before it resolves (LIFE4). */
-  sending(actions: readonly ActionId[]): Promise<void>
+  /**
+   * The orders are about to be put on the wire; durable before it resolves. The answer names those that may still go: one that was
+   * cancelled or superseded since {@link ordersFor} must not be sent, because it counts as never sent (LIFE4).
+   */
+  sending(actions: readonly ActionId[]): Promise<ActionId[]>
   /** Takes reports in sequence order; durable when it resolves. Doubled and late ones change nothing (LIFE1). The answer is what to acknowledge. */
   take(device: DeviceId, reports: readonly { sequence: number; report: Report }[]): Promise<{ stored: number }>
   /** Cancels the device must still hear of. */
   cancelsFor(device: DeviceId): Promise<ActionId[]>
+  /** Every key statement in force, oldest first; sent after each welcome and before any order, so that no order outruns its key (TRU4). */
+  keyStatements(): Promise<Signed[]>
 }

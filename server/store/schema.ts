@@ -15,9 +15,11 @@ export interface Schema {
   batch: BatchTable
   action: ActionTable
   mandate: MandateTable
+  mandate_key: MandateKeyTable
   approval: ApprovalTable
   operator: OperatorTable
   session: SessionTable
+  sign_in_failure: SignInFailureTable
   api_token: ApiTokenTable
   idempotency: IdempotencyTable
   audit: AuditTable
@@ -136,6 +138,8 @@ export interface ActionTable {
   ended_at: number | null
   cancel_requested_at: number | null
   cancel_requested_by: string | null
+  /** When the device answered that the cancel came too late; the action goes on (LIFE4). */
+  cancel_refused_at: number | null
   /** Outcome as JSON, as the device said it. */
   outcome: string | null
   undo_of: ActionId | null
@@ -155,6 +159,19 @@ export interface MandateTable {
   key_id: string
   signature: Uint8Array
   created_at: number
+}
+
+/** The keys that devices are to trust: mandate keys, the one in use and those before it, and the recovery key (TRU4). */
+export interface MandateKeyTable {
+  key_id: string
+  public_key: Uint8Array
+  recovery: number
+  created_at: number
+  retired_at: number | null
+  /** The signed statement that made it known to devices enrolled before it; null for the first. */
+  statement_body: Uint8Array | null
+  statement_key_id: string | null
+  statement_signature: Uint8Array | null
 }
 
 export interface ApprovalTable {
@@ -185,6 +202,14 @@ export interface SessionTable {
   last_used_at: number
   /** For the list of one's sessions. */
   client: string
+}
+
+/** Failed tries in the current window; counted before the password is looked at, so that tries side by side all count. */
+export interface SignInFailureTable {
+  /** `name:…`, `client:…` or both. */
+  key: string
+  count: number
+  window_ends_at: number
 }
 
 export interface ApiTokenTable {
