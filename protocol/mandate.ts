@@ -85,6 +85,8 @@ export const keyStatement = z.strictObject({
   v: z.literal(1),
   keyId,
   publicKey: bytes(32),
+  /** Present for the recovery key: it may vouch for other keys and signs nothing else. */
+  recovery: z.literal(true).optional(),
   /** Keys that end with this statement. */
   retires: z.array(keyId).max(16),
   issuedAt: timeMs,
