@@ -105,6 +105,11 @@ export interface Directory extends Disposable {
   sync(): void
   /** Bytes that can still be written to this file system by the agent. */
   freeBytes(): number
+  /**
+   * Why somebody besides the agent could list this directory or change what it holds (it belongs to another user, its mode or its
+   * access list lets others in), or null. Only the directory itself is asked, not what it lies in. The vault opens no other one.
+   */
+  exposed(): string | null
   close(): void
 }
 
