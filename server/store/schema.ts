@@ -83,6 +83,8 @@ export interface BreakGlassTable {
   expires_at: number
   /** Set when the device has been told. */
   sent_at: number | null
+  /** Set when an administrator saw the code; the next connection of the device then gets a new one. */
+  revealed_at: number | null
 }
 
 export interface BatchTable {
