@@ -91,17 +91,17 @@ export const filesOf = (name: string): Readonly<Record<string, string>> => ({
   [`agent/actions/${name}/${name}.test.ts`]: test(name),
 })
 
-export type Entry = { readonly name: string; readonly variable: string; readonly from: string }
+/** Parameters that fit the spec above, as source text. */
+export const sampleParams = `{ target: 'something' }`
 
-/** A registry's text with one more import and one more line after its last entry. */
-export const withEntry = (text: string, { name, variable, from }: Entry): string => {
+/** A table's text with one more line after its last entry, and one more import after its last neighbour's when it needs one. */
+export const withLine = (text: string, line: string, importLine?: string): string => {
   const lines = text.split('\n')
-  const lastEntry = lines.findLastIndex((line) => /^ {2}'[a-z-]+': .*,$/.test(line))
-  const lastImport = lines.findLastIndex((line) => /^import .* from '\.\/.*'$/.test(line))
-  if (lastEntry < 0 || lastImport < 0)
-    throw new Error('the registry does not look like one: no entry, or no import, on a line of its own')
-  return lines
-    .toSpliced(lastEntry + 1, 0, `  '${name}': ${variable},`)
-    .toSpliced(lastImport + 1, 0, `import { ${variable} } from '${from}'`)
-    .join('\n')
+  const lastEntry = lines.findLastIndex((it) => /^ {2}'[a-z-]+': .*,$/.test(it))
+  const lastImport = lines.findLastIndex((it) => /^import .* from '\.{1,2}\/.*'$/.test(it))
+  if (lastEntry < 0 || lastImport < 0) {
+    throw new Error('this table does not look like one: no entry, or no import, on a line of its own')
+  }
+  const longer = lines.toSpliced(lastEntry + 1, 0, line)
+  return (importLine === undefined ? longer : longer.toSpliced(lastImport + 1, 0, importLine)).join('\n')
 }

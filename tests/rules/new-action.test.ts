@@ -38,7 +38,7 @@ describe('npm run new:action', () => {
       expect(readFileSync(join(copy, registry), 'utf8')).toContain(`'${name}': renamePrinter,`)
     }
     expect(run('tsc', '-p', 'tsconfig.json')).toEqual({ status: 0, output: '' })
-    expect(run('vitest', 'run', `agent/actions/${name}`)).toMatchObject({ status: 0 })
+    expect(run('vitest', 'run', `agent/actions/${name}`, 'protocol/actions')).toMatchObject({ status: 0 })
     expect(run('biome', 'check', `--config-path=${root}`, '--vcs-enabled=false', '.')).toMatchObject({ status: 0 })
   })
 
