@@ -1,0 +1,181 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { Kysely, SqliteDialect, type Transaction } from 'kysely'
+import { RecourseError } from '../../protocol/errors.ts'
+import { migrate } from './migrations.ts'
+import type { Schema } from './schema.ts'
+import type { Store } from './store.ts'
+
+/**
+ * INVARIANTS
+ * - One process holds the folder: `recourse.lock` is a database in an open exclusive transaction, and the system frees that when the
+ *   process dies, however it dies. A second process is told `store_locked` and has touched nothing.
+ * - WAL with synchronous=FULL: what a commit returned from is on the disk (fsync before the commit returns).
+ * - One connection writes. Works run one after the other, each behind a savepoint of its own, several to one commit; a promise is
+ *   settled only after the commit that holds its work. When the commit fails, every work of the group has failed.
+ * - A work must not ask for another write and wait for it: it would wait for itself. That is a bug and throws.
+ */
+
+/** Where the database lies, and how many works may share a commit. */
+export interface SqliteOptions {
+  readonly folder: string
+  readonly groupSize?: number
+}
+
+interface Waiting {
+  readonly run: (transaction: Transaction<Schema>) => Promise<void>
+  readonly settle: () => void
+  readonly fail: (reason: unknown) => void
+}
+
+/** Opens the store, creating and migrating it where needed. Rejects with RecourseError `store_locked`. */
+export async function openSqlite({ folder, groupSize = 128 }: SqliteOptions): Promise<Store> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const lock = lockFolder(folder)
+  const file = join(folder, 'recourse.db')
+  try {
+    const writer = connect(file, false)
+    await migrate(writer, 'blob')
+    return storeOver(writer, connect(file, true), lock, groupSize)
+  } catch (failure) {
+    lock.close()
+    throw failure
+  }
+}
+
+function storeOver(writer: Kysely<Schema>, read: Kysely<Schema>, lock: DatabaseSync, groupSize: number): Store {
+  const queue: Waiting[] = []
+  const inside = new AsyncLocalStorage<{ running: boolean }>()
+  let working: Promise<void> | null = null
+  let closed = false
+
+  const work = async () => {
+    while (queue.length > 0) {
+      // One turn of the event loop lets everything that has just arrived share the commit; it is no wait.
+      await new Promise((resolve) => setImmediate(resolve))
+      await commitGroup()
+    }
+    working = null
+  }
+
+  const commitGroup = async () => {
+    const taken: Waiting[] = []
+    const take = () => {
+      const next = taken.length < groupSize ? queue.shift() : undefined
+      if (next !== undefined) taken.push(next)
+      return next
+    }
+    const refused = new Set<Waiting>()
+    try {
+      const transaction = await writer.startTransaction().execute()
+      try {
+        for (let waiting = take(); waiting !== undefined; waiting = take()) {
+          const savepoint = await transaction.savepoint('work').execute()
+          try {
+            await waiting.run(savepoint)
+          } catch (reason) {
+            await savepoint.rollbackToSavepoint('work').execute()
+            refused.add(waiting)
+            waiting.fail(reason)
+          }
+          await savepoint.releaseSavepoint('work').execute()
+        }
+        await transaction.commit().execute()
+      } catch (failure) {
+        // The database may have ended the transaction by itself, as it does on a full disk; there is then nothing to take back.
+        await transaction
+          .rollback()
+          .execute()
+          .catch(() => undefined)
+        throw failure
+      }
+    } catch (failure) {
+      if (taken.length === 0) take()
+      for (const waiting of taken) waiting.fail(failure)
+      return
+    }
+    for (const waiting of taken) if (!refused.has(waiting)) waiting.settle()
+  }
+
+  return {
+    read,
+    write: <T>(task: (transaction: Transaction<Schema>) => Promise<T>) => {
+      if (closed) return Promise.reject(new RecourseError('starting', 'the store is closed'))
+      if (inside.getStore()?.running === true) {
+        return Promise.reject(new Error('a write inside a write would wait for itself'))
+      }
+      return new Promise<T>((resolve, reject) => {
+        const around = { running: true }
+        let result: { value: T } | null = null
+        queue.push({
+          run: (transaction) =>
+            inside.run(around, async () => {
+              try {
+                result = { value: await task(transaction) }
+              } finally {
+                around.running = false
+              }
+            }),
+          settle: () => resolve((result as { value: T }).value),
+          fail: reject,
+        })
+        working ??= work()
+      })
+    },
+    close: async () => {
+      closed = true
+      await working
+      await read.destroy()
+      await writer.destroy()
+      lock.close()
+    },
+  }
+}
+
+function lockFolder(folder: string): DatabaseSync {
+  const lock = new DatabaseSync(join(folder, 'recourse.lock'))
+  try {
+    lock.exec('PRAGMA busy_timeout = 0')
+    lock.exec('BEGIN EXCLUSIVE')
+    return lock
+  } catch (cause) {
+    lock.close()
+    throw new RecourseError('store_locked', `another process holds the database in ${folder}`, { cause })
+  }
+}
+
+function connect(file: string, readOnly: boolean): Kysely<Schema> {
+  const database = new DatabaseSync(file, { readOnly, enableForeignKeyConstraints: true, timeout: 5_000 })
+  if (!readOnly)
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864')
+  return new Kysely<Schema>({ dialect: new SqliteDialect({ database: adapt(database) }) })
+}
+
+const preparedLimit = 500
+
+/**
+ * The face of a database that kysely expects. Prepared statements are kept by their text, the least recently used given up first.
+ * Integers beyond 2^53 are refused on reading rather than rounded; bigint is taken as a parameter.
+ */
+function adapt(database: DatabaseSync) {
+  const prepared = new Map<string, ReturnType<typeof statementOf>>()
+  return {
+    close: () => database.close(),
+    prepare: (sql: string) => {
+      const statement = prepared.get(sql) ?? statementOf(database.prepare(sql))
+      prepared.delete(sql)
+      prepared.set(sql, statement)
+      if (prepared.size > preparedLimit) prepared.delete(prepared.keys().next().value as string)
+      return statement
+    },
+  }
+}
+
+const statementOf = (statement: StatementSync) => ({
+  reader: statement.columns().length > 0,
+  all: (parameters: readonly unknown[]) => statement.all(...(parameters as SQLInputValue[])),
+  run: (parameters: readonly unknown[]) => statement.run(...(parameters as SQLInputValue[])),
+  iterate: (parameters: readonly unknown[]) => statement.iterate(...(parameters as SQLInputValue[])),
+})
