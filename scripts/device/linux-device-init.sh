@@ -17,12 +17,6 @@ if [ ! -d "$root" ]; then
 fi
 mount -t overlay -o "lowerdir=/,upperdir=$disk/upper,workdir=$disk/work" overlay "$root"
 
-# An overlay shows one file system: a project that lies on another comes in read-only.
-if [ "$(stat -c %d "$project")" != "$(stat -c %d /)" ]; then
-  mkdir -p "$root$project"
-  mount --bind -o ro "$project" "$root$project"
-fi
-
 mount -t proc proc "$root/proc"
 # Settings of the whole kernel are this host's; those of the network are the device's own.
 mount --bind "$root/proc/sys" "$root/proc/sys"
@@ -46,6 +40,13 @@ ln -s /proc/self/fd "$root/dev/fd"
 ln -s fd/0 "$root/dev/stdin"
 ln -s fd/1 "$root/dev/stdout"
 ln -s fd/2 "$root/dev/stderr"
+
+# The project is hidden when it lies in a folder that is fresh here (/tmp) or on a file system of its own; then it comes in read-only.
+if [ ! -e "$root$project/package.json" ]; then
+  mkdir -p "$root$project"
+  mount --bind "$project" "$root$project"
+  mount -o remount,bind,ro "$root$project"
+fi
 
 if $first_boot; then
   units=$root/etc/systemd/system

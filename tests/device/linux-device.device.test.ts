@@ -3,9 +3,8 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Addresses, type LinuxDevice, startDevice, sweepDevices } from './linux-device.ts'
+import { type Addresses, firstLine, type LinuxDevice, startDevice, sweepDevices } from './linux-device.ts'
 
 const node = process.execPath
 const fetchGreeting = (host: string, port: number) =>
@@ -42,6 +41,12 @@ describe('a disposable Linux device', () => {
     expect(await device.run(['hostname'])).toBe(`${device.name}\n`)
   })
 
+  test('sees the project and its packages, so that it can run what is built here', async () => {
+    const project = new URL('../..', import.meta.url).pathname
+    expect(await device.run(['cat', `${project}package.json`])).toBe(readFileSync(`${project}package.json`, 'utf8'))
+    expect(await device.run([node, '--version'])).toBe(`${process.version}\n`)
+  })
+
   test('says how a program ended, and what it printed where', async () => {
     expect(await device.exec(['bash', '-c', 'echo out; echo err >&2; exit 7'])).toEqual({
       status: 7,
@@ -53,7 +58,7 @@ describe('a disposable Linux device', () => {
 
   test('a program that is started inside dies with its child process outside', async () => {
     const child = device.spawn(['bash', '-c', 'echo $$; exec sleep 1000'])
-    const [pid] = await once(createInterface(child.stdout), 'line')
+    const pid = await firstLine(child)
     expect((await device.exec(['readlink', `/proc/${pid}/exe`])).status).toBe(0)
     child.kill()
     await once(child, 'close')
@@ -72,7 +77,7 @@ describe('a disposable Linux device', () => {
 
   test('is reached by this host, and by its peer, over both families', async () => {
     const service = device.spawn(serveGreeting)
-    await once(createInterface(service.stdout), 'line')
+    await firstLine(service)
     for (const family of families) {
       expect(execFileSync(node, fetchGreeting(device.addresses[family], 4000).slice(1), { encoding: 'utf8' })).toBe(
         'hello',
@@ -84,7 +89,7 @@ describe('a disposable Linux device', () => {
 
   test('reaches its peer over both families, and this host does not', async () => {
     const service = device.peer.spawn(serveGreeting)
-    await once(createInterface(service.stdout), 'line')
+    await firstLine(service)
     for (const family of families) {
       expect(await device.run(fetchGreeting(device.peer.addresses[family], 4000))).toBe('hello')
     }
@@ -166,12 +171,12 @@ test('two devices run side by side on networks of their own', async () => {
 test('a device whose owner was killed is swept away', async () => {
   const driver = new URL('./linux-device.ts', import.meta.url).href
   const code = `const { startDevice } = await import('${driver}'); console.log((await startDevice({ name: 'orphan' })).name); setInterval(() => {}, 1000)`
-  const owner = spawn(node, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [name] = await once(createInterface(owner.stdout), 'line')
+  const owner = spawn(node, ['--input-type=module', '-e', code])
+  const name = await firstLine(owner)
   await sweepDevices()
-  expect(leftovers(String(name))).not.toEqual([])
+  expect(leftovers(name)).not.toEqual([])
   owner.kill('SIGKILL')
   await once(owner, 'close')
   await sweepDevices()
-  expect(leftovers(String(name))).toEqual([])
+  expect(leftovers(name)).toEqual([])
 })

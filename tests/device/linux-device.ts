@@ -1,9 +1,12 @@
 import { type ChildProcessWithoutNullStreams, execFile, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 
 /**
  * A disposable, real Linux device for tests (`scripts/device/linux-device.sh` says what it is made of). It sees this host's files as they
- * are when it boots, so also the project with its packages and `dist`; what it writes stays its own.
+ * are when it boots, so also the project with its packages and `dist` (read-only where the project lies in `/tmp` or on a file system
+ * of its own); what it writes stays its own.
  *
  * Always stop it, best with `await using`. What a killed test leaves behind is removed when the next device starts.
  */
@@ -120,6 +123,17 @@ export const startDevice = async ({ name: label }: { readonly name: string }): P
       spawn: (argv) => spawn(script, ['peer', name, ...argv]),
     },
   }
+}
+
+/** The first line a program prints; rejects when it ends without one. */
+export const firstLine = async (program: ChildProcessWithoutNullStreams): Promise<string> => {
+  let complaints = ''
+  program.stderr.on('data', (chunk) => (complaints += String(chunk)))
+  const ended = once(program, 'close').then(([status]) => {
+    throw new Error(`the program ended with ${status} before it printed a line: ${complaints}`)
+  })
+  const [line] = await Promise.race([once(createInterface(program.stdout), 'line'), ended])
+  return String(line)
 }
 
 /** Removes what devices of ended processes left behind. */
