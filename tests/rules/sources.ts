@@ -17,7 +17,9 @@ export const sourceFiles = (): readonly string[] =>
 
 export const read = (file: string): string => readFileSync(join(root, file), 'utf8')
 
-export const isTest = (file: string): boolean => /\.test(-d)?\.tsx?$/.test(file) || file.startsWith('tests/')
+/** Tests, and the suites that several tests share: `contract.ts`, `host-contract.ts`. */
+export const isTest = (file: string): boolean =>
+  /\.test(-d)?\.tsx?$|(?:^|[/-])contract\.ts$/.test(file) || file.startsWith('tests/')
 
 /** An import as written (`./a.ts`, `zod/v4`) and what it is: a file of the project, a package, or a part of Node. */
 export type Import = { readonly written: string; readonly target: string; readonly kind: 'file' | 'package' | 'node' }
