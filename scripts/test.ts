@@ -56,6 +56,7 @@ const tests = (project: string): Step => ({
         const { status, output } = await call('vitest', ['list', '--project', project, `--json=${report}`])
         if (status !== 0) return { tally: { ...emptyTally, failed: 1 }, output }
         const listed: unknown = JSON.parse(readFileSync(report, 'utf8'))
+        // A test that runs once for each row of a table is listed as one.
         const skipped = Array.isArray(listed) ? listed.length : 0
         return { tally: { ...emptyTally, skipped }, output: '', skipped: lane.reason }
       }
