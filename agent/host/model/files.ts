@@ -57,6 +57,8 @@ class ModelDirectory implements Directory {
   }
 
   #child(name: EntryName): Inode | null {
+    if (name.length === 0 || name.includes(0) || name.includes(0x2f) || ['.', '..'].includes(textOf(name)))
+      throw new Error('not the name of an entry')
     demand(this.#seat, this.#inode, 1)
     return this.#seat.machine.disk.child(this.#inode, name)?.inode ?? null
   }

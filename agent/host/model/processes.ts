@@ -53,6 +53,12 @@ class ModelProcessHandle implements ProcessHandle {
     return this.#process
   }
 
+  #living(): ModelProcess {
+    const process = this.#present()
+    if (process.state === 'dead') throw new HostError('process_gone', `process ${process.pid} has ended`)
+    return process
+  }
+
   facts(): ProcessFacts {
     this.#enter()
     const { pid, startedAt, parent, name, imagePath, state } = this.#present()
@@ -75,21 +81,20 @@ class ModelProcessHandle implements ProcessHandle {
 
   children(): number[] {
     this.#enter()
-    const { machine } = this.#seat
-    if (machine.processTable.find(this.#process.pid) !== this.#process) return []
-    return machine.processTable.childrenOf(this.#process.pid).map(({ pid }) => pid)
+    const { pid } = this.#present()
+    return this.#seat.machine.processTable.childrenOf(pid).map((child) => child.pid)
   }
 
   suspend(): void {
     this.#enter()
-    const process = this.#present()
+    const process = this.#living()
     this.#demandRight(process)
     if (this.#reaches(process)) this.#seat.machine.processTable.suspend(process.pid)
   }
 
   resume(): void {
     this.#enter()
-    const process = this.#present()
+    const process = this.#living()
     this.#demandRight(process)
     if (this.#reaches(process)) this.#seat.machine.processTable.resume(process.pid)
   }
