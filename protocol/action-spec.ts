@@ -14,8 +14,12 @@ export interface Target {
   readonly label: string
 }
 
-/** MITRE D3FEND technique, by its identifier and name. */
+/** D3FEND tactics that remediation serves; OCSF takes them as the activity of an event. */
+export type Tactic = 'Isolate' | 'Evict' | 'Restore' | 'Harden'
+
+/** MITRE D3FEND technique, by its tactic, identifier and name. */
 export interface Technique {
+  readonly tactic: Tactic
   readonly id: `D3-${string}`
   readonly name: string
 }

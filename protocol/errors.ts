@@ -74,7 +74,15 @@ const table = {
   io_failed: { meaning: 'Reading or writing failed.', retryable: true },
   other_file_system: { meaning: 'The two places lie on different file systems.', retryable: false },
   process_gone: { meaning: 'The process has ended.', retryable: false },
+  vault_exposed: {
+    meaning: 'Somebody besides the agent could get at its vault; it stays shut until owner and mode are put right.',
+    retryable: false,
+  },
   effect_unproven: { meaning: 'It was done, but the proof that it holds failed.', retryable: true },
+  control_plane_unreachable: {
+    meaning: 'The device does not reach its control plane now; an isolation would cut it off for good.',
+    retryable: true,
+  },
   interrupted: { meaning: 'The device stopped in the middle and put everything back as it was.', retryable: true },
   internal: { meaning: 'A fault in Recourse itself; the log has the details.', retryable: false, http: 500 },
 

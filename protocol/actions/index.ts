@@ -20,7 +20,7 @@ export const actionNames = Object.keys(catalogue) as [ActionName, ...ActionName[
 export const isActionName = (name: string): name is ActionName => Object.hasOwn(catalogue, name)
 
 /** The spec by name with its own types forgotten, for code that treats all actions alike. */
-export const specOf = (name: ActionName): ActionSpec => catalogue[name] as ActionSpec
+export const specOf = (name: ActionName): ActionSpec => catalogue[name]
 
 /** The words for taking an action back, or null when it cannot be taken back. */
 export const undoTitleOf = (name: ActionName): string | null => {

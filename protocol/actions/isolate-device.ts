@@ -14,6 +14,8 @@ const inverse = z.strictObject({
   v: z.literal(1),
   /** What stays reachable: the pinned control plane, from the agent's own enrolment, never from an order (ISO1). */
   reachable: z.array(endpoint).min(1).max(64),
+  /** What answered before and must not answer now: only those prove the cut (ISO2). Empty when nothing could. */
+  canaries: z.array(endpoint).max(16),
   /** A table of our name that lay there before, as the firewall lists it; null when there was none (ISO4). */
   foundTable: z.string().max(1_000_000).nullable(),
 })
@@ -24,10 +26,14 @@ export const isolateDevice = defineAction({
   description:
     'Cuts the device off from the network except for its control plane. It holds over restarts until it is released.',
   risk: 'disruptive',
-  technique: { id: 'D3-NI', name: 'Network Isolation' },
+  technique: { tactic: 'Isolate', id: 'D3-NI', name: 'Network Isolation' },
   heldInForce: true,
   params,
-  undo: { title: 'Release device', technique: { id: 'D3-RNA', name: 'Restore Network Access' }, inverse },
+  undo: {
+    title: 'Release device',
+    technique: { tactic: 'Restore', id: 'D3-RNA', name: 'Restore Network Access' },
+    inverse,
+  },
   target: () => ({ kind: 'device', key: 'network', label: 'network of the device' }),
   summarise: () => 'cut itself off from everything but its control plane',
 })

@@ -12,7 +12,7 @@ export const killProcess = defineAction({
   title: 'Kill process',
   description: 'Ends a process, or every process of an image, at once. What it had not saved is lost.',
   risk: 'destructive',
-  technique: { id: 'D3-PT', name: 'Process Termination' },
+  technique: { tactic: 'Evict', id: 'D3-PT', name: 'Process Termination' },
   heldInForce: false,
   params,
   undo: { irreversible: 'A killed process cannot be brought back; what it held in memory is lost.' },

@@ -31,10 +31,14 @@ export const quarantineFile = defineAction({
   description:
     'Moves the file into the vault of the device, where nothing can run or read it. It can be put back exactly.',
   risk: 'disruptive',
-  technique: { id: 'D3-CQ', name: 'Content Quarantine' },
+  technique: { tactic: 'Isolate', id: 'D3-CQ', name: 'Content Quarantine' },
   heldInForce: false,
   params,
-  undo: { title: 'Release from quarantine', technique: { id: 'D3-RF', name: 'Restore File' }, inverse },
+  undo: {
+    title: 'Release from quarantine',
+    technique: { tactic: 'Restore', id: 'D3-RF', name: 'Restore File' },
+    inverse,
+  },
   target: ({ path }) => ({ kind: 'file', key: path, label: path }),
   summarise: ({ path }) => `move ${path} into its vault`,
 })

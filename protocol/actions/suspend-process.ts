@@ -20,10 +20,10 @@ export const suspendProcess = defineAction({
   title: 'Suspend process',
   description: 'Freezes a process, or every process of an image, where it stands. Resuming lets it go on.',
   risk: 'disruptive',
-  technique: { id: 'D3-PS', name: 'Process Suspension' },
+  technique: { tactic: 'Evict', id: 'D3-PS', name: 'Process Suspension' },
   heldInForce: false,
   params,
-  undo: { title: 'Resume process', technique: { id: 'D3-RO', name: 'Restore Object' }, inverse },
+  undo: { title: 'Resume process', technique: { tactic: 'Restore', id: 'D3-RO', name: 'Restore Object' }, inverse },
   target: ({ target }) => ({ kind: 'process', key: processKey(target), label: processLabel(target) }),
   summarise: ({ target, tree }) => `suspend ${processLabel(target)}${tree ? ' and all its descendants' : ''}`,
 })
