@@ -52,6 +52,8 @@ export interface ActionSpec<
   /** True where the effect is a state of the device that lasts until it is taken back, rather than something done once. */
   readonly heldInForce: boolean
   readonly params: Params
+  /** Parameters that are right, as a client would send them; docs and forms show them, tests send them. */
+  readonly example: z.input<Params>
   readonly undo: Way
   target(params: z.output<Params>): Target
   /** Lower-case phrase that completes “The device will …”. */

@@ -26,6 +26,7 @@ export const ${variableName(name)} = defineAction({
   technique: { tactic: 'Evict', id: 'D3-PLACEHOLDER', name: 'The D3FEND technique' },
   heldInForce: false,
   params,
+  example: { target: 'something' },
   undo: {
     title: 'Undo: ${words(name)}',
     technique: { tactic: 'Restore', id: 'D3-RO', name: 'Restore Object' },
@@ -90,9 +91,6 @@ export const filesOf = (name: string): Readonly<Record<string, string>> => ({
   [`agent/actions/${name}/index.ts`]: index(name),
   [`agent/actions/${name}/${name}.test.ts`]: test(name),
 })
-
-/** Parameters that fit the spec above, as source text. */
-export const sampleParams = `{ target: 'something' }`
 
 /** A table's text with one more line after its last entry, and one more import after its last neighbour's when it needs one. */
 export const withLine = (text: string, line: string, importLine?: string): string => {

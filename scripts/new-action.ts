@@ -1,11 +1,11 @@
 // `npm run new:action NAME`: adds an action that compiles on every platform and does nothing yet, in the places where all actions are:
-// a spec, a folder, one line in each registry and in the table of examples. docs/adding-an-action.md goes on from there.
+// a spec, a folder, one line in each registry. docs/adding-an-action.md goes on from there.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { filesOf, sampleParams, variableName, withLine } from './new-action-files.ts'
+import { filesOf, variableName, withLine } from './new-action-files.ts'
 
 const fail = (text: string): never => {
   process.stderr.write(`${text}\n`)
@@ -26,8 +26,6 @@ if (there.length > 0) fail(`${name} is there already: ${there.join(', ')}`)
 const registries = [
   { file: 'protocol/actions/index.ts', entry: variableName(name), from: `./${name}.ts` },
   { file: 'agent/actions/index.ts', entry: variableName(name), from: `./${name}/index.ts` },
-  // Not a registry, but a table that must be whole: one good set of parameters for each action.
-  { file: 'protocol/actions/catalogue.test.ts', entry: sampleParams },
 ].map(({ file, entry, from }) => {
   const path = join(root, file)
   const text = existsSync(path) ? readFileSync(path, 'utf8') : fail(`${file} is missing`)

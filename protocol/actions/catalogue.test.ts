@@ -3,17 +3,6 @@ import { decode, encode } from '../codec.ts'
 import { filePath, toFilePath } from '../file-path.ts'
 import { actionNames, catalogue, isActionName, specOf, undoTitleOf } from './index.ts'
 
-const digest = 'a'.repeat(64)
-const bootId = '6d1f4b1e-0000-4000-8000-000000000000'
-
-/** One good set of parameters for each action; a new action without one does not compile. */
-const samples: { readonly [Name in keyof typeof catalogue]: unknown } = {
-  'quarantine-file': { path: '/tmp/x', sha256: digest },
-  'kill-process': { target: { process: { pid: 7, startedAt: '123', bootId } } },
-  'suspend-process': { target: { imageSha256: digest }, tree: true },
-  'isolate-device': {},
-}
-
 describe('the catalogue', () => {
   test.each(actionNames)('%s says all that people and programs need to know of it', (name) => {
     const spec = specOf(name)
@@ -21,10 +10,10 @@ describe('the catalogue', () => {
     expect(spec.title).toMatch(/^[A-Z]/)
     expect(spec.description).toMatch(/\.$/)
     expect(spec.technique.id).toMatch(/^D3-[A-Z]+$/)
-    const params = spec.params.parse(samples[name])
+    const params = spec.params.parse(spec.example)
     expect(spec.summarise(params)).toMatch(/^[a-z]/)
     expect(spec.target(params).key).not.toBe('')
-    expect(spec.params.safeParse({ ...(samples[name] as object), surplus: 1 }).success).toBe(false)
+    expect(spec.params.safeParse({ ...(spec.example as object), surplus: 1 }).success).toBe(false)
     expect(spec.params.parse(decode(encode(params)))).toEqual(params)
   })
 

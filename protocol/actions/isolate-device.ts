@@ -29,6 +29,7 @@ export const isolateDevice = defineAction({
   technique: { tactic: 'Isolate', id: 'D3-NI', name: 'Network Isolation' },
   heldInForce: true,
   params,
+  example: { scope: 'full' },
   undo: {
     title: 'Release device',
     technique: { tactic: 'Restore', id: 'D3-RNA', name: 'Restore Network Access' },

@@ -15,6 +15,10 @@ export const killProcess = defineAction({
   technique: { tactic: 'Evict', id: 'D3-PT', name: 'Process Termination' },
   heldInForce: false,
   params,
+  example: {
+    target: { process: { pid: 4711, startedAt: '180042', bootId: '6d1f4b1e-7c1f-4a53-9a0e-0f6f1f0c9f11' } },
+    tree: true,
+  },
   undo: { irreversible: 'A killed process cannot be brought back; what it held in memory is lost.' },
   target: ({ target }) => ({ kind: 'process', key: processKey(target), label: processLabel(target) }),
   summarise: ({ target, tree }) => `kill ${processLabel(target)}${tree ? ' and all its descendants' : ''}`,

@@ -34,6 +34,7 @@ export const quarantineFile = defineAction({
   technique: { tactic: 'Isolate', id: 'D3-CQ', name: 'Content Quarantine' },
   heldInForce: false,
   params,
+  example: { path: '/tmp/dropper', sha256: 'a948904f2f0f479b8f8197694b30184b0d2ed1c1cd2a1ec0fb85d299a192a447' },
   undo: {
     title: 'Release from quarantine',
     technique: { tactic: 'Restore', id: 'D3-RF', name: 'Restore File' },

@@ -23,6 +23,7 @@ export const suspendProcess = defineAction({
   technique: { tactic: 'Evict', id: 'D3-PS', name: 'Process Suspension' },
   heldInForce: false,
   params,
+  example: { target: { imageSha256: 'a948904f2f0f479b8f8197694b30184b0d2ed1c1cd2a1ec0fb85d299a192a447' } },
   undo: { title: 'Resume process', technique: { tactic: 'Restore', id: 'D3-RO', name: 'Restore Object' }, inverse },
   target: ({ target }) => ({ kind: 'process', key: processKey(target), label: processLabel(target) }),
   summarise: ({ target, tree }) => `suspend ${processLabel(target)}${tree ? ' and all its descendants' : ''}`,
