@@ -14,8 +14,8 @@ export interface Devices {
   /** RecourseError `device_absent`, or `tool_failed` when no answer came in time. */
   preview(device: DeviceId, ask: PreviewAsk, timeoutMs: number): Promise<Preview>
   push(device: DeviceId, what: { type: 'key'; statement: Signed } | { type: 'break-glass'; grant: Signed }): boolean
-  /** Ends the connection of a revoked device and refuses it from now on, at the handshake (TRU1). */
-  refuse(device: DeviceId): void
+  /** Ends the connection of a revoked device at once; when it resolves, the handshake refuses it (TRU1). */
+  refuse(device: DeviceId): Promise<void>
 }
 
 export type PreviewAsk = { kind: 'do'; action: ActionName; params: unknown } | { kind: 'undo'; undoOf: ActionId }

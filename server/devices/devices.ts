@@ -1,0 +1,222 @@
+import type { Selectable } from 'kysely'
+import type { ErrorCode } from '../../protocol/errors.ts'
+import type { DeviceId } from '../../protocol/ids.ts'
+import type { DeviceFacts, InForceEntry } from '../../protocol/messages.ts'
+import type { DeviceTable } from '../store/schema.ts'
+import { readCertificateRequest } from './certificate-request.ts'
+import type { DeviceDeps } from './deps.ts'
+import { insertCertificate } from './enrol.ts'
+
+/** A device as the API shows it. Text in `name` and `facts` comes from the device: data, never markup (TRU6). */
+export interface DeviceView {
+  readonly id: DeviceId
+  readonly name: string
+  readonly platform: 'linux' | 'windows'
+  readonly status: DeviceTable['status']
+  readonly group: string
+  readonly tags: readonly string[]
+  readonly facts: DeviceFacts
+  readonly enrolledAt: number
+  readonly lastSeenAt: number | null
+  readonly simulated: boolean
+  /** What the device itself last said is in force, and when (LIFE2). */
+  readonly inForce: readonly InForceEntry[]
+  readonly inForceAt: number | null
+  readonly certificateExpiresAt: number | null
+}
+
+export interface DevicePage {
+  readonly devices: DeviceView[]
+  /** Give it as `after` to get what follows; null at the end. */
+  readonly next: DeviceId | null
+}
+
+type Row = Selectable<DeviceTable> & { device_group: string | null; certificate_expires_at: number | null }
+
+const select = (deps: Pick<DeviceDeps, 'store'>) =>
+  deps.store.read
+    .selectFrom('device')
+    .leftJoin('enrolment_token', 'enrolment_token.id', 'device.token_id')
+    .selectAll('device')
+    .select('enrolment_token.device_group')
+    .select((expression) =>
+      expression
+        .selectFrom('certificate')
+        .select((inner) => inner.fn.max<number>('not_after').as('latest'))
+        .whereRef('certificate.device_id', '=', 'device.id')
+        .where('revoked_at', 'is', null)
+        .as('certificate_expires_at'),
+    )
+
+const view = (row: Row): DeviceView => ({
+  id: row.id,
+  name: row.name,
+  platform: row.platform,
+  status: row.status,
+  group: row.device_group ?? '',
+  tags: JSON.parse(row.tags) as string[],
+  facts: JSON.parse(row.facts) as DeviceFacts,
+  enrolledAt: row.enrolled_at,
+  lastSeenAt: row.last_seen_at,
+  simulated: row.simulated === 1,
+  inForce: JSON.parse(row.in_force) as InForceEntry[],
+  inForceAt: row.in_force_at,
+  certificateExpiresAt: row.certificate_expires_at,
+})
+
+/** In order of id, which is the order of enrolment. */
+export async function listDevices(
+  deps: Pick<DeviceDeps, 'store'>,
+  { after, limit, status }: { after?: DeviceId; limit: number; status?: DeviceTable['status'] },
+): Promise<DevicePage> {
+  let query = select(deps)
+    .orderBy('device.id')
+    .limit(limit + 1)
+  if (after !== undefined) query = query.where('device.id', '>', after)
+  if (status !== undefined) query = query.where('device.status', '=', status)
+  const rows = await query.execute()
+  const devices = rows.slice(0, limit).map(view)
+  return { devices, next: rows.length > limit ? (devices.at(-1)?.id ?? null) : null }
+}
+
+export async function getDevice(deps: Pick<DeviceDeps, 'store'>, id: DeviceId): Promise<DeviceView | null> {
+  const row = await select(deps).where('device.id', '=', id).executeTakeFirst()
+  return row === undefined ? null : view(row)
+}
+
+/** Changes what operators call a device; false when there is none. */
+export function describeDevice(
+  { store, audit, source, changed }: DeviceDeps,
+  id: DeviceId,
+  change: { readonly name?: string | undefined; readonly tags?: readonly string[] | undefined },
+  actor: string,
+): Promise<boolean> {
+  const set = {
+    ...(change.name === undefined ? {} : { name: change.name }),
+    ...(change.tags === undefined ? {} : { tags: JSON.stringify([...new Set(change.tags)].sort()) }),
+  }
+  if (Object.keys(set).length === 0) return getDevice({ store }, id).then((device) => device !== null)
+  return store.write(async (transaction) => {
+    const done = await transaction.updateTable('device').set(set).where('id', '=', id).executeTakeFirst()
+    if (done.numUpdatedRows === 0n) return false
+    await audit.append(transaction, {
+      actor,
+      kind: 'device.described',
+      body: { device: id, ...set },
+    })
+    changed(id)
+    return true
+  })
+}
+
+/**
+ * Ends the trust in a device: its certificates are on the revocation list from now on. Who calls this tells the gateway afterwards. `null` when it is done,
+ * otherwise `not_found`, or `device_revoked` when it was done before.
+ */
+export function revokeDevice(
+  { store, audit, source, changed }: DeviceDeps,
+  id: DeviceId,
+  reason: string,
+  actor: string,
+): Promise<ErrorCode | null> {
+  return store.write(async (transaction) => {
+    const device = await transaction.selectFrom('device').select('status').where('id', '=', id).executeTakeFirst()
+    if (device === undefined) return 'not_found'
+    if (device.status === 'revoked') return 'device_revoked'
+    await transaction.updateTable('device').set({ status: 'revoked' }).where('id', '=', id).execute()
+    await transaction
+      .updateTable('certificate')
+      .set({ revoked_at: source.nowMs() })
+      .where('device_id', '=', id)
+      .where('revoked_at', 'is', null)
+      .execute()
+    await audit.append(transaction, { actor, kind: 'device.revoked', body: { device: id, reason } })
+    changed(id)
+    return null
+  })
+}
+
+/** Serial numbers that must be refused. A certificate that is long over needs no mention. */
+export async function revokedCertificates({
+  store,
+  source,
+}: Pick<DeviceDeps, 'store' | 'source'>): Promise<{ serial: string; at: number }[]> {
+  const rows = await store.read
+    .selectFrom('certificate')
+    .select(['serial', 'revoked_at'])
+    .where('revoked_at', 'is not', null)
+    .where('not_after', '>', source.nowMs() - 86_400_000)
+    .execute()
+  return rows.flatMap(({ serial, revoked_at }) => (revoked_at === null ? [] : [{ serial, at: revoked_at }]))
+}
+
+/** Whether a device with this certificate may come in, and how far its reports are stored; asked at every connection, beside the handshake. */
+export async function admitDevice(
+  { store }: Pick<DeviceDeps, 'store'>,
+  id: DeviceId,
+  serial: string,
+): Promise<{ readonly stored: number } | ErrorCode> {
+  const device = await store.read
+    .selectFrom('device')
+    .select(['status', 'stored_sequence'])
+    .where('id', '=', id)
+    .executeTakeFirst()
+  if (device === undefined) return 'not_found'
+  if (device.status !== 'active') return 'device_revoked'
+  const certificate = await store.read
+    .selectFrom('certificate')
+    .select(['device_id', 'revoked_at'])
+    .where('serial', '=', serial)
+    .executeTakeFirst()
+  // A certificate that is not written down here was issued after the backup this database may have been restored from.
+  if (certificate !== undefined && (certificate.device_id !== id || certificate.revoked_at !== null))
+    return 'device_revoked'
+  return { stored: device.stored_sequence }
+}
+
+/** Keeps what the device says of itself, when that is new. */
+export async function takeFacts({ store, changed }: DeviceDeps, id: DeviceId, facts: DeviceFacts): Promise<void> {
+  const text = JSON.stringify(facts)
+  const before = await store.read.selectFrom('device').select('facts').where('id', '=', id).executeTakeFirst()
+  if (before === undefined || before.facts === text) return
+  await store.write((transaction) =>
+    transaction
+      .updateTable('device')
+      .set({ facts: text, simulated: facts.simulated ? 1 : 0 })
+      .where('id', '=', id)
+      .execute(),
+  )
+  changed(id)
+}
+
+/**
+ * A new certificate for a device that is connected with a good one. The key may be another one: the request proves it, the connection
+ * proves the device.
+ */
+export async function renewCertificate(
+  deps: DeviceDeps,
+  id: DeviceId,
+  csr: Uint8Array,
+): Promise<{ readonly pem: string; readonly serial: string } | ErrorCode> {
+  const { store, authority, audit, settings } = deps
+  const { nowMs } = deps.source
+  const key = await readCertificateRequest(csr)
+  if (key === null) return 'certificate_request_invalid'
+  const issued = await authority.issueDevice(id, key.spki, settings.certificateLifeMs)
+  return store.write(async (transaction) => {
+    const device = await transaction.selectFrom('device').select('status').where('id', '=', id).executeTakeFirst()
+    if (device?.status !== 'active') return 'device_revoked'
+    const other = await transaction
+      .selectFrom('certificate')
+      .select('serial')
+      .where('key_hash', '=', key.hash)
+      .where('device_id', '!=', id)
+      .executeTakeFirst()
+    // One key, one device: otherwise whoever enrols it anew would be taken for either.
+    if (other !== undefined) return 'certificate_request_invalid'
+    await insertCertificate(transaction, id, key, issued, nowMs())
+    const body = { device: id, serial: issued.serial, notAfter: issued.notAfter }
+    await audit.append(transaction, { actor: `device:${id}`, kind: 'device.certificate-renewed', body })
+    return { pem: issued.pem, serial: issued.serial }
+  })
+}

@@ -1,0 +1,33 @@
+import type { ErrorCode } from '../../protocol/errors.ts'
+import type { DeviceId } from '../../protocol/ids.ts'
+import type { Signed } from '../../protocol/mandate.ts'
+import type { DeviceFacts } from '../../protocol/messages.ts'
+import type { BreakGlass } from '../devices/break-glass.ts'
+import type { DeviceDeps } from '../devices/deps.ts'
+import { admitDevice, renewCertificate, revokedCertificates, takeFacts } from '../devices/devices.ts'
+import type { Presence } from '../devices/presence.ts'
+
+/** What the gateway asks about devices; each answer is a value, a rejection is a fault of the service. */
+export interface Desk {
+  /** How far the reports of the device are stored, or why it may not come in. */
+  admit(device: DeviceId, serial: string): Promise<{ readonly stored: number } | ErrorCode>
+  takeFacts(device: DeviceId, facts: DeviceFacts): Promise<void>
+  renew(device: DeviceId, csr: Uint8Array): Promise<{ readonly pem: string; readonly serial: string } | ErrorCode>
+  revoked(): Promise<{ serial: string; at: number }[]>
+  grantFor(device: DeviceId): Promise<{ id: string; grant: Signed }>
+  grantSent(id: string): Promise<void>
+  readonly presence: Presence
+  /** A device came or went. */
+  changed(device: DeviceId): void
+}
+
+export const createDesk = (deps: DeviceDeps, breakGlass: BreakGlass, presence: Presence): Desk => ({
+  admit: (device, serial) => admitDevice(deps, device, serial),
+  takeFacts: (device, facts) => takeFacts(deps, device, facts),
+  renew: (device, csr) => renewCertificate(deps, device, csr),
+  revoked: () => revokedCertificates(deps),
+  grantFor: (device) => breakGlass.grantFor(device),
+  grantSent: (id) => breakGlass.sent(id),
+  presence,
+  changed: (device) => deps.changed(device),
+})

@@ -1,0 +1,112 @@
+import type { DeviceId } from '../../protocol/ids.ts'
+import type { Report } from '../../protocol/messages.ts'
+import type { Actions } from './seam.ts'
+import type { GatewayLimits } from './settings.ts'
+
+/*
+ * INVARIANTS
+ * - Reports of one device go to the action center in the order of their numbers, one batch at a time; a batch is acknowledged only after `take` resolved.
+ * - What waits is bounded in number and bytes, for the device and over all devices: who is over is not read from until it has drained.
+ * - After `stop` nothing more is taken; what waited comes again with the next connection.
+ */
+
+/** Bytes of reports that wait, over all devices. */
+export interface SharedRoom {
+  waitingBytes: number
+}
+
+export type Offered = 'taken' | 'seen-before' | 'out-of-order' | 'too-many'
+
+interface Waiting {
+  readonly sequence: number
+  readonly report: Report
+  readonly bytes: number
+}
+
+export interface IntakeDeps {
+  readonly device: DeviceId
+  readonly actions: Pick<Actions, 'take'>
+  readonly limits: GatewayLimits
+  readonly room: SharedRoom
+  /** A batch is durable. */
+  stored(sequence: number, reports: readonly Report[]): void
+  /** Room came free; whoever was held may go on. */
+  drained(): void
+  failed(failure: unknown): void
+}
+
+export class Intake {
+  readonly #deps: IntakeDeps
+  #queue: Waiting[] = []
+  #bytes = 0
+  #last: number
+  #first = true
+  #working = false
+  #stopped = false
+
+  constructor(deps: IntakeDeps, stored: number) {
+    this.#deps = deps
+    this.#last = stored
+  }
+
+  /**
+   * Takes a report into the queue. The first one of a connection may leap ahead: a control plane restored from a backup has
+   * forgotten reports that the device was free to forget as well.
+   */
+  offer(sequence: number, report: Report, bytes: number): Offered {
+    if (sequence <= this.#last) return 'seen-before'
+    if (sequence !== this.#last + 1 && !this.#first) return 'out-of-order'
+    if (this.#queue.length >= this.#deps.limits.reportsWaiting) return 'too-many'
+    this.#first = false
+    this.#last = sequence
+    this.#queue.push({ sequence, report, bytes })
+    this.#count(bytes)
+    if (!this.#working) void this.#work()
+    return 'taken'
+  }
+
+  /** True when the device should not be read from for now. */
+  full(): boolean {
+    const { limits, room } = this.#deps
+    return this.#bytes >= limits.waitingBytes || (this.#bytes > 0 && room.waitingBytes >= limits.waitingBytesOfAll)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#count(-this.#queue.reduce((sum, { bytes }) => sum + bytes, 0))
+    this.#queue = []
+  }
+
+  async #work(): Promise<void> {
+    const { device, actions, limits, stored, drained, failed } = this.#deps
+    this.#working = true
+    try {
+      while (this.#queue.length > 0) {
+        const batch = this.#queue.splice(0, limits.reportsPerBatch)
+        try {
+          const answer = await actions.take(
+            device,
+            batch.map(({ sequence, report }) => ({ sequence, report })),
+          )
+          if (this.#stopped) return
+          stored(
+            answer.stored,
+            batch.map(({ report }) => report),
+          )
+        } finally {
+          this.#count(-batch.reduce((sum, { bytes }) => sum + bytes, 0))
+        }
+        drained()
+      }
+    } catch (failure) {
+      failed(failure)
+    } finally {
+      this.#working = false
+    }
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes
+    this.#deps.room.waitingBytes += bytes
+  }
+}

@@ -1,0 +1,379 @@
+import type { Logger } from 'pino'
+import type { RawData, WebSocket } from 'ws'
+import { type Closing, closing } from '../../protocol/closing.ts'
+import { decode, encode } from '../../protocol/codec.ts'
+import { type ErrorCode, RecourseError } from '../../protocol/errors.ts'
+import type { ActionId, DeviceId } from '../../protocol/ids.ts'
+import { type DeviceMessage, deviceMessage, type ServerMessage } from '../../protocol/messages.ts'
+import type { Preview } from '../../protocol/outcome.ts'
+import { agreeOn } from '../../protocol/version.ts'
+import { Allowance } from './allowance.ts'
+import type { Desk } from './desk.ts'
+import { Dispatch } from './dispatch.ts'
+import { Intake, type SharedRoom } from './intake.ts'
+import type { Actions, PreviewAsk } from './seam.ts'
+import type { GatewayLimits } from './settings.ts'
+
+/*
+ * INVARIANTS
+ * - Who the device is comes from its certificate alone; a hello that says otherwise ends the connection.
+ * - Before the hello is accepted nothing but a hello is listened to; after the end nothing is.
+ * - Whatever a frame holds, the worst it does is end its own connection (TRU6).
+ */
+
+export interface SessionDeps {
+  readonly desk: Desk
+  readonly actions: Actions
+  readonly limits: GatewayLimits
+  readonly room: SharedRoom
+  readonly log: Logger
+  nowMs(): number
+  monotonicMs(): number
+  random(): number
+  /** The hello was accepted; an older connection of the device has to go. */
+  opened(session: Session): void
+  ended(session: Session): void
+  /** Asks to be looked at ({@link Session.look}) at that time on the monotonic clock. */
+  lookAt(session: Session, atMs: number): void
+}
+
+export interface Peer {
+  readonly device: DeviceId
+  /** Serial of its certificate, hex in lower case, and the end of its life. */
+  readonly serial: string
+  readonly notAfter: number
+}
+
+const knownTypes: ReadonlySet<string> = new Set(deviceMessage.options.map(({ shape }) => shape.type.value))
+
+interface Asked {
+  resolve(preview: Preview): void
+  reject(failure: RecourseError): void
+  readonly timer: NodeJS.Timeout
+}
+
+/** One connection of one device. */
+export class Session {
+  readonly peer: Peer
+  readonly #deps: SessionDeps
+  readonly #socket: WebSocket
+  #phase: 'expecting-hello' | 'admitting' | 'open' | 'ending' = 'expecting-hello'
+  #openedAt: number
+  #heardAt: number
+  /** Since when more than the device may leave unread has been lying there; null when it reads. */
+  #slowSince: number | null = null
+  /** Until when it is not read from because it sends too fast. */
+  #heldUntil = 0
+  #malformed = 0
+  #others: Allowance
+  #bytes: Allowance
+  #reports: Allowance
+  #renewals: Allowance
+  #intake: Intake | null = null
+  #dispatch: Dispatch | null = null
+  #asked: Map<number, Asked> | null = null
+  #asks = 0
+
+  constructor(deps: SessionDeps, socket: WebSocket, peer: Peer) {
+    this.#deps = deps
+    this.#socket = socket
+    this.peer = peer
+    const now = deps.monotonicMs()
+    this.#openedAt = now
+    this.#heardAt = now
+    this.#others = new Allowance(deps.limits.others, now)
+    this.#bytes = new Allowance(deps.limits.bytes, now)
+    this.#reports = new Allowance(deps.limits.reports, now)
+    this.#renewals = new Allowance(deps.limits.renewals, now)
+    socket.on('message', (data, isBinary) => this.#frame(data, isBinary))
+    socket.on('pong', () => {
+      this.#heardAt = deps.monotonicMs()
+    })
+    socket.on('ping', () => {
+      this.#heardAt = deps.monotonicMs()
+      this.#spend(this.#others, 1)
+    })
+    socket.on('close', () => this.#gone())
+    // A frame above the limit arrives here; the library has already answered with close code 1009.
+    socket.on('error', (error) => deps.log.debug({ device: peer.device, error: error.message }, 'connection failed'))
+    deps.lookAt(this, now + deps.limits.helloWithinMs)
+  }
+
+  get open(): boolean {
+    return this.#phase === 'open'
+  }
+
+  /** False when the connection is not there (any more). */
+  send(message: ServerMessage, flushed?: (failure?: Error | null) => void): boolean {
+    if (this.#socket.readyState !== this.#socket.OPEN) return false
+    this.#socket.send(encode(message), (failure) => {
+      if (this.#socket.bufferedAmount <= this.#deps.limits.sendBufferBytes) this.#slowSince = null
+      flushed?.(failure)
+    })
+    if (this.#socket.bufferedAmount > this.#deps.limits.sendBufferBytes) this.#slowSince ??= this.#deps.monotonicMs()
+    return true
+  }
+
+  nudge(): void {
+    this.#dispatch?.nudge()
+  }
+
+  preview(ask: PreviewAsk, timeoutMs: number): Promise<Preview> {
+    return new Promise((resolve, reject) => {
+      const request = ++this.#asks
+      this.#asked ??= new Map()
+      if (this.#asked.size >= this.#deps.limits.previewsWaiting) {
+        reject(new RecourseError('flooded', 'too many previews are waiting for this device'))
+        return
+      }
+      if (!this.open || !this.send({ type: 'preview', request, ask })) {
+        reject(new RecourseError('device_absent'))
+        return
+      }
+      const timer = setTimeout(() => {
+        this.#asked?.delete(request)
+        reject(new RecourseError('tool_failed', 'the device did not answer in time'))
+      }, timeoutMs)
+      this.#asked.set(request, { resolve, reject, timer })
+    })
+  }
+
+  /** Ends the connection, saying why; what the device still sends is not listened to. */
+  end(why: Closing, code?: ErrorCode): void {
+    if (this.#phase === 'ending') return
+    if (code !== undefined) this.send({ type: 'trouble', code, about: '' })
+    this.#socket.resume()
+    this.#socket.close(closing[why], why)
+    this.#stop()
+    // A device that does not answer the closing handshake is cut off at the next look.
+    this.#deps.lookAt(this, this.#deps.monotonicMs() + 2_000)
+  }
+
+  /** Looks after the connection: heartbeat, half-open and slow ones, what is overdue. The caller's clock is the only one there is. */
+  look(): void {
+    const { limits, nowMs, monotonicMs, lookAt } = this.#deps
+    const now = monotonicMs()
+    if (this.#phase === 'ending') return this.#socket.terminate()
+    if (this.#phase !== 'open') {
+      if (now - this.#openedAt >= limits.helloWithinMs) this.end('silent')
+      else lookAt(this, this.#openedAt + limits.helloWithinMs)
+      return
+    }
+    if (this.#heldUntil !== 0 && now >= this.#heldUntil) this.#heldUntil = 0
+    this.#readOrHold()
+    const quietMs = now - this.#heardAt
+    // Who is not read from cannot be heard.
+    if (quietMs >= limits.silentAfterMs && !this.#socket.isPaused) return this.#socket.terminate()
+    if (this.#slowSince !== null && now - this.#slowSince >= limits.slowAfterMs) return this.#socket.terminate()
+    if (this.peer.notAfter <= nowMs()) return this.end('expired')
+    this.#dispatch?.look()
+    this.#socket.ping()
+    this.#heartbeat()
+  }
+
+  #heartbeat(): void {
+    const { limits, monotonicMs, random, lookAt } = this.#deps
+    const next = monotonicMs() + limits.pingEveryMs * (0.75 + random() / 2)
+    lookAt(this, this.#heldUntil === 0 ? next : Math.min(next, this.#heldUntil))
+  }
+
+  #frame(data: RawData, isBinary: boolean): void {
+    if (this.#phase === 'ending') return
+    this.#heardAt = this.#deps.monotonicMs()
+    if (!isBinary || !Buffer.isBuffer(data)) return this.#cannotRead('frame_malformed', '')
+    this.#holdFor(this.#bytes.spend(data.length, this.#heardAt))
+    let value: unknown
+    try {
+      value = decode(data)
+    } catch (failure) {
+      return this.#cannotRead(failure instanceof RecourseError ? failure.code : 'frame_malformed', '')
+    }
+    const type = typeOf(value)
+    if (type === null) return this.#cannotRead('message_malformed', '')
+    if (!knownTypes.has(type)) {
+      // A newer agent may say more than is understood here; it is told, and goes on (TRU6).
+      if (this.#spend(this.#others, 1))
+        this.send({ type: 'trouble', code: 'message_unknown', about: type.slice(0, 64) })
+      return
+    }
+    const read = deviceMessage.safeParse(value)
+    if (!read.success) return this.#cannotRead('message_malformed', type)
+    this.#message(read.data, data.length)
+  }
+
+  #message(message: DeviceMessage, bytes: number): void {
+    if (message.type === 'hello') {
+      if (this.#phase !== 'expecting-hello') return this.#cannotRead('message_malformed', 'hello')
+      this.#phase = 'admitting'
+      this.#hello(message).catch((failure: unknown) => this.#fault(failure))
+      return
+    }
+    if (this.#phase !== 'open') return this.#cannotRead('message_malformed', message.type)
+    if (message.type !== 'report' && !this.#spend(this.#others, 1)) return
+    switch (message.type) {
+      case 'report':
+        return this.#report(message, bytes)
+      case 'preview': {
+        const asked = this.#asked?.get(message.request)
+        // An answer that came too late, or to no question, is worth nothing.
+        if (asked === undefined) return
+        this.#asked?.delete(message.request)
+        clearTimeout(asked.timer)
+        return asked.resolve(message.preview)
+      }
+      case 'renew':
+        if (this.#spend(this.#renewals, 1)) this.#renew(message.csr).catch((failure: unknown) => this.#fault(failure))
+        return
+      case 'facts':
+        this.#deps.desk.takeFacts(this.peer.device, message.facts).catch((failure: unknown) => this.#fault(failure))
+        return
+      case 'trouble': {
+        const { code, about } = message
+        this.#deps.log.warn({ device: this.peer.device, code, about }, 'the device could not use a message')
+        return
+      }
+    }
+  }
+
+  async #hello(hello: Extract<DeviceMessage, { type: 'hello' }>): Promise<void> {
+    const { desk, actions, limits, room, nowMs, monotonicMs, log } = this.#deps
+    const { device, serial } = this.peer
+    if (hello.deviceId !== device) {
+      log.warn({ device, says: hello.deviceId }, 'a device calls itself by the id of another')
+      return this.end('malformed', 'message_malformed')
+    }
+    const protocol = agreeOn(hello.protocol)
+    if (protocol === null) return this.end('protocol', 'protocol_unsupported')
+    const admitted = await desk.admit(device, serial)
+    if (this.#phase !== 'admitting') return
+    if (typeof admitted === 'string') return this.end('revoked', 'device_revoked')
+    const failed = (failure: unknown) => this.#fault(failure)
+    this.#intake = new Intake(
+      {
+        device,
+        actions,
+        limits,
+        room,
+        stored: (sequence, reports) => {
+          this.send({ type: 'stored', sequence })
+          this.#dispatch?.confirm(reports)
+        },
+        drained: () => this.#readOrHold(),
+        failed,
+      },
+      admitted.stored,
+    )
+    this.#dispatch = new Dispatch({
+      device,
+      actions,
+      limits,
+      monotonicMs,
+      failed,
+      send: (order) => this.#sendOrder(order),
+    })
+    this.#phase = 'open'
+    this.#deps.opened(this)
+    this.send({ type: 'welcome', protocol, stored: admitted.stored, at: nowMs() })
+    desk.presence.seen(device)
+    this.#heartbeat()
+    await desk.takeFacts(device, hello.facts)
+    for (const statement of await actions.keyStatements()) this.send({ type: 'key', statement })
+    for (const actionId of await actions.cancelsFor(device)) this.send({ type: 'cancel', actionId })
+    // After the keys, so that no order outruns the key it is signed with.
+    this.nudge()
+    const { id, grant } = await desk.grantFor(device)
+    if (this.send({ type: 'break-glass', grant })) await desk.grantSent(id)
+  }
+
+  #report({ sequence, report }: Extract<DeviceMessage, { type: 'report' }>, bytes: number): void {
+    const offered = this.#intake?.offer(sequence, report, bytes)
+    switch (offered) {
+      case 'taken':
+        this.#holdFor(this.#reports.spend(1, this.#heardAt))
+        return this.#readOrHold()
+      case 'too-many':
+        return this.end('flooded', 'flooded')
+      case 'seen-before':
+        this.#spend(this.#others, 1)
+        return
+      case 'out-of-order':
+      case undefined:
+        return this.#cannotRead('message_malformed', 'report')
+    }
+  }
+
+  async #renew(csr: Uint8Array): Promise<void> {
+    const renewed = await this.#deps.desk.renew(this.peer.device, csr)
+    if (typeof renewed === 'string') this.send({ type: 'trouble', code: renewed, about: 'renew' })
+    else this.send({ type: 'certificate', pem: renewed.pem })
+  }
+
+  async #sendOrder(order: Extract<ServerMessage, { type: 'order' }>['order']): Promise<boolean> {
+    return new Promise((resolve) => {
+      const calm = () => this.#socket.bufferedAmount <= this.#deps.limits.sendBufferBytes
+      const sent = this.send({ type: 'order', order }, (failure) => resolve(failure === undefined || failure === null))
+      if (!sent) resolve(false)
+      else if (calm()) resolve(true)
+    })
+  }
+
+  /** False when that was too much: the connection ends. */
+  #spend(allowance: Allowance, amount: number): boolean {
+    if (allowance.spend(amount, this.#deps.monotonicMs()) === 0) return true
+    this.end('flooded', 'flooded')
+    return false
+  }
+
+  /** Does not read from the device for so long. */
+  #holdFor(ms: number): void {
+    if (ms === 0) return
+    this.#heldUntil = Math.max(this.#heldUntil, this.#deps.monotonicMs() + ms)
+    this.#readOrHold()
+    this.#deps.lookAt(this, this.#heldUntil)
+  }
+
+  #readOrHold(): void {
+    if (this.#phase === 'ending') return
+    if (this.#heldUntil !== 0 || this.#intake?.full() === true) this.#socket.pause()
+    else if (this.#socket.isPaused) {
+      this.#heardAt = this.#deps.monotonicMs()
+      this.#socket.resume()
+    }
+  }
+
+  #cannotRead(code: ErrorCode, about: string): void {
+    this.#deps.log.warn({ device: this.peer.device, code, about }, 'a frame of a device cannot be read')
+    if (++this.#malformed >= this.#deps.limits.malformed || this.#phase !== 'open') return this.end('malformed', code)
+    this.send({ type: 'trouble', code, about: about.slice(0, 64) })
+  }
+
+  #fault(failure: unknown): void {
+    this.#deps.log.error({ device: this.peer.device, err: failure }, 'a connection ends because of a fault')
+    this.end('fault')
+  }
+
+  #stop(): void {
+    this.#phase = 'ending'
+    this.#intake?.stop()
+    this.#dispatch?.stop()
+    for (const { reject, timer } of this.#asked?.values() ?? []) {
+      clearTimeout(timer)
+      reject(new RecourseError('device_absent'))
+    }
+    this.#asked = null
+  }
+
+  #gone(): void {
+    this.#stop()
+    this.#deps.ended(this)
+  }
+}
+
+function typeOf(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null || !('type' in value)) return null
+  return typeof value.type === 'string' ? value.type : null
+}
+
+/** Passes a cancel on; false when the device is not there. */
+export const sendCancel = (session: Session | undefined, actionId: ActionId): boolean =>
+  session?.open === true && session.send({ type: 'cancel', actionId })
