@@ -4,7 +4,7 @@ import { type FilePath, joinPath, splitPath } from '../../../protocol/file-path.
 import type { Identity } from '../../../protocol/file-record.ts'
 import { type Directory, type Entry, type EntryName, type Files, HostError, type OpenFile } from '../host.ts'
 import { hold, identityOf, kindOf, openDirectoryAt, openFileAt, statOf, withDescriptor } from './descriptors.ts'
-import { hostError, must, mustNode } from './failures.ts'
+import { must, mustNode } from './failures.ts'
 import { AT_REMOVEDIR, cString, type Libc, O_CLOEXEC, RENAME_NOREPLACE } from './libc.ts'
 import { LinuxFile } from './open-file.ts'
 
