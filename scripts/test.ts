@@ -73,6 +73,8 @@ const tests = (project: string): Step => ({
 const staticSteps = [
   check('format', 'biome', 'check', '--error-on-warnings', '.'),
   check('types', 'tsc', '-p', 'tsconfig.json'),
+  // A browser has other globals than Node: what runs there is checked against its own.
+  check('web types', 'tsc', '-p', 'server/dashboard/tsconfig.json'),
   check('lint', 'oxlint', '--type-aware', '--deny-warnings'),
   check('dead code', 'knip', '--no-progress'),
 ]
