@@ -195,7 +195,7 @@ export type IsolationState = 'absent' | 'as-ordered' | 'altered'
 
 export interface Firewall {
   /** Why this machine cannot isolate itself (no tool, no rights), or null. */
-  unable(): Promise<string | null>
+  unable(): Promise<{ code: ErrorCode; detail: string } | null>
   state(rules: IsolationRules): Promise<IsolationState>
   /** The listing of a table with our name, or null; what ISO4 gives back. */
   foundTable(): Promise<string | null>

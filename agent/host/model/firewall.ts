@@ -22,7 +22,8 @@ export const modelFirewall = (seat: Seat): Firewall => {
   return {
     unable: async () => {
       seat.enter()
-      return lacks()?.message ?? null
+      const lack = lacks()
+      return lack === null ? null : { code: lack.code, detail: lack.message }
     },
     state: async (rules) => {
       seat.enter()
