@@ -53,7 +53,7 @@ describe.each(Object.entries(ways))('[VLT2] a directory is opened %s', (_, files
   test('and what is missing or no directory is named', () => {
     using place = scratch()
     writeFileSync(place.bytes('file'), '')
-    execFileSync('mkfifo', [place.bytes('fifo').toString()])
+    execFileSync('/usr/bin/mkfifo', [place.bytes('fifo').toString()])
     expect(endOf(() => files.openDirectory(place.path('none')))).toBe('target_not_found')
     expect(endOf(() => files.openDirectory(place.path('none', 'below')))).toBe('target_not_found')
     expect(endOf(() => files.openDirectory(place.path('file')))).toBe('target_not_regular')
@@ -96,7 +96,7 @@ describe.each(Object.entries(ways))('[VLT2] a directory is opened %s', (_, files
     using place = scratch()
     mkdirSync(place.bytes('a'))
     symlinkSync('a', place.bytes('link'))
-    execFileSync('mkfifo', [place.bytes('fifo').toString()])
+    execFileSync('/usr/bin/mkfifo', [place.bytes('fifo').toString()])
     const before = openDescriptors()
     for (const name of ['a', 'link', 'fifo', 'none']) endOf(() => files.openDirectory(place.path(name, 'x', 'y')))
     {
@@ -115,7 +115,7 @@ const files = linuxFiles(libc())
 describe('[VLT3] what is no regular file is refused at once, and not touched', () => {
   test('a FIFO, a socket, a directory and a link', async () => {
     using place = scratch()
-    execFileSync('mkfifo', [place.bytes('fifo').toString()])
+    execFileSync('/usr/bin/mkfifo', [place.bytes('fifo').toString()])
     mkdirSync(place.bytes('folder'))
     writeFileSync(place.bytes('file'), 'x')
     symlinkSync('file', place.bytes('link'))
@@ -133,7 +133,7 @@ describe('[VLT3] what is no regular file is refused at once, and not touched', (
 
   test('a FIFO at which somebody waits for a reader: he goes on waiting', async () => {
     using place = scratch()
-    execFileSync('mkfifo', [place.bytes('fifo').toString()])
+    execFileSync('/usr/bin/mkfifo', [place.bytes('fifo').toString()])
     const writer = spawn('/bin/sh', ['-c', 'echo woken > "$0"', place.bytes('fifo').toString()], { stdio: 'ignore' })
     const ended = new Promise<string>((resolve) => writer.once('exit', () => resolve('ended')))
     // Held for as long as it takes him to come there and stand still.
@@ -289,6 +289,6 @@ test.skipIf(!asRoot)('[VLT1] a directory of somebody else says so (as root)', ()
   using place = scratch()
   using directory = files.openDirectory(place.path())
   chmodSync(place.folder, 0o700)
-  execFileSync('chown', ['12345', place.folder])
+  execFileSync('/usr/bin/chown', ['12345', place.folder])
   expect(directory.exposed()).toBe('it belongs to the user 12345')
 })

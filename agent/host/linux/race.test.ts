@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { Files } from '../host.ts'
 import { linuxFiles } from './files.ts'
@@ -15,7 +15,7 @@ const enough = 500
 
 /** Somebody who exchanges two names in a folder as fast as he can, until disposed of. */
 const racing = async (folder: string, name: string, link: string): Promise<AsyncDisposable> => {
-  const racer = spawn(process.execPath, [join(import.meta.dirname, 'racer.ts'), folder, name, link], {
+  const racer = spawn(process.execPath, [fileURLToPath(new URL('./racer.ts', import.meta.url)), folder, name, link], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   await once(racer.stdout, 'data')
@@ -106,7 +106,7 @@ test('[VLT2] opened by its path alone, the decoy is hit: the race is a real one'
 test('[VLT2] a FIFO put in the place of a file at the last moment is neither opened nor waited for', async () => {
   using place = scratch()
   writeFileSync(place.bytes('file'), 'real')
-  execFileSync('mkfifo', [place.bytes('fifo').toString()])
+  execFileSync('/usr/bin/mkfifo', [place.bytes('fifo').toString()])
   await using _racer = await racing(place.folder, 'file', 'fifo')
   const files = linuxFiles(libc())
   const seen = endings(files, place, ['file'], ['real', 'target_not_regular', 'target_not_found'])

@@ -25,7 +25,7 @@ export const scratch = (below = tmpdir()): Scratch => {
       Buffer.concat([Buffer.from(folder), ...names.flatMap((name) => [Buffer.from('/'), asBytes(name)])]),
     [Symbol.dispose]: () => {
       // A test that failed in the middle may leave an immutable file.
-      if (asRoot) spawnSync('chattr', ['-f', '-R', '-i', '-a', folder])
+      if (asRoot) spawnSync('/usr/bin/chattr', ['-f', '-R', '-i', '-a', folder])
       rmSync(folder, { recursive: true, force: true })
     },
   }
