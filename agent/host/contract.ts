@@ -1,8 +1,8 @@
 import { describe } from 'vitest'
 import type { FilePath } from '../../protocol/file-path.ts'
-import { directoryContract } from './contract/directories.ts'
-import { fileContract } from './contract/files.ts'
-import { processContract } from './contract/processes.ts'
+import { directoryContract } from './contract/directory-contract.ts'
+import { fileContract } from './contract/file-contract.ts'
+import { processContract } from './contract/process-contract.ts'
 import type { Host } from './host.ts'
 
 /**
