@@ -34,8 +34,11 @@ export interface Reversible<Name extends ActionName> extends Implementation<Name
    * What is replaced goes into the vault by the record that `bench.displace` made durable first (JRN1).
    */
   revert(bench: Bench, inverse: InverseOf<Catalogue[Name]>, how: RevertWay): Promise<Applied>
-  /** The outcome's evidence that the world is as it was. */
-  verifyReverted(bench: Bench, inverse: InverseOf<Catalogue[Name]>): Promise<Evidence[]>
+  /**
+   * The outcome's evidence that the world is as it was. `gaps` are those that `revert` has just named: what is named is not held
+   * against it a second time. Without them every difference is.
+   */
+  verifyReverted(bench: Bench, inverse: InverseOf<Catalogue[Name]>, gaps?: readonly Gap[]): Promise<Evidence[]>
   /** What an undo will put back, in sentences from the record alone; for the preview of an undo (LIFE10). */
   putsBack?(inverse: InverseOf<Catalogue[Name]>): readonly string[]
   /** Gives up what was kept for an undo (bytes in the vault), once the grace period after it is over (UND4). May be called again. */

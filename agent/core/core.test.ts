@@ -51,7 +51,11 @@ describe('an order is carried out', () => {
     const id = rig.newId<ActionId>()
     await core.order(rig.doing('isolate-device', {}, { id }))
     await core.settled()
-    expect(rig.outcome(core, id)).toMatchObject({ status: 'succeeded', effect: 'none', summary: expect.stringContaining('Nothing was done') })
+    expect(rig.outcome(core, id)).toMatchObject({
+      status: 'succeeded',
+      effect: 'none',
+      summary: expect.stringContaining('Nothing was done'),
+    })
     expect(core.inForce()).toEqual([])
     const undo = rig.newId<ActionId>()
     await core.order(rig.undoing(id, 'isolate-device', { id: undo }))
