@@ -174,6 +174,29 @@ export async function admitDevice(
   return { stored: device.stored_sequence }
 }
 
+/** Goes on after reports that nobody has any more, and writes down that there is a hole. */
+export async function skipReports(
+  { store, audit }: Pick<DeviceDeps, 'store' | 'audit'>,
+  id: DeviceId,
+  stored: number,
+  upTo: number,
+): Promise<void> {
+  await store.write(async (transaction) => {
+    const done = await transaction
+      .updateTable('device')
+      .set({ stored_sequence: upTo })
+      .where('id', '=', id)
+      .where('stored_sequence', '=', stored)
+      .executeTakeFirst()
+    if (done.numUpdatedRows === 0n) return
+    await audit.append(transaction, {
+      actor: `device:${id}`,
+      kind: 'device.reports-lost',
+      body: { device: id, stored, upTo },
+    })
+  })
+}
+
 /** Keeps what the device says of itself, when that is new. */
 export async function takeFacts({ store, changed }: DeviceDeps, id: DeviceId, facts: DeviceFacts): Promise<void> {
   const text = JSON.stringify(facts)

@@ -4,7 +4,7 @@ import type { Signed } from '../../protocol/mandate.ts'
 import type { DeviceFacts } from '../../protocol/messages.ts'
 import type { BreakGlass } from '../devices/break-glass.ts'
 import type { DeviceDeps } from '../devices/deps.ts'
-import { admitDevice, renewCertificate, revokedCertificates, takeFacts } from '../devices/devices.ts'
+import { admitDevice, renewCertificate, revokedCertificates, skipReports, takeFacts } from '../devices/devices.ts'
 import type { Presence } from '../devices/presence.ts'
 
 /** What the gateway asks about devices; each answer is a value, a rejection is a fault of the service. */
@@ -13,6 +13,8 @@ export interface Desk {
   admit(device: DeviceId, serial: string): Promise<{ readonly stored: number } | ErrorCode>
   takeFacts(device: DeviceId, facts: DeviceFacts): Promise<void>
   renew(device: DeviceId, csr: Uint8Array): Promise<{ readonly pem: string; readonly serial: string } | ErrorCode>
+  /** Reports after `stored` and up to `upTo` will never come. */
+  lost(device: DeviceId, stored: number, upTo: number): Promise<void>
   revoked(): Promise<{ serial: string; at: number }[]>
   grantFor(device: DeviceId): Promise<{ id: string; grant: Signed }>
   grantSent(id: string): Promise<void>
@@ -25,6 +27,7 @@ export const createDesk = (deps: DeviceDeps, breakGlass: BreakGlass, presence: P
   admit: (device, serial) => admitDevice(deps, device, serial),
   takeFacts: (device, facts) => takeFacts(deps, device, facts),
   renew: (device, csr) => renewCertificate(deps, device, csr),
+  lost: (device, stored, upTo) => skipReports(deps, device, stored, upTo),
   revoked: () => revokedCertificates(deps),
   grantFor: (device) => breakGlass.grantFor(device),
   grantSent: (id) => breakGlass.sent(id),

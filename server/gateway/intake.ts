@@ -28,6 +28,8 @@ export interface IntakeDeps {
   readonly actions: Pick<Actions, 'take'>
   readonly limits: GatewayLimits
   readonly room: SharedRoom
+  /** Reports up to here will never come: the device has forgotten them, and so has a control plane that was restored from a backup. */
+  lost(upTo: number): Promise<void>
   /** A batch is durable. */
   stored(sequence: number, reports: readonly Report[]): void
   /** Room came free; whoever was held may go on. */
@@ -41,6 +43,7 @@ export class Intake {
   #bytes = 0
   #last: number
   #first = true
+  #lostUpTo: number | null = null
   #working = false
   #stopped = false
 
@@ -50,13 +53,14 @@ export class Intake {
   }
 
   /**
-   * Takes a report into the queue. The first one of a connection may leap ahead: a control plane restored from a backup has
+   * Takes a report into the queue. Only the first one of a connection may leap ahead: a control plane restored from a backup has
    * forgotten reports that the device was free to forget as well.
    */
   offer(sequence: number, report: Report, bytes: number): Offered {
     if (sequence <= this.#last) return 'seen-before'
     if (sequence !== this.#last + 1 && !this.#first) return 'out-of-order'
     if (this.#queue.length >= this.#deps.limits.reportsWaiting) return 'too-many'
+    if (sequence !== this.#last + 1) this.#lostUpTo = sequence - 1
     this.#first = false
     this.#last = sequence
     this.#queue.push({ sequence, report, bytes })
@@ -78,9 +82,11 @@ export class Intake {
   }
 
   async #work(): Promise<void> {
-    const { device, actions, limits, stored, drained, failed } = this.#deps
+    const { device, actions, limits, stored, lost, drained, failed } = this.#deps
     this.#working = true
     try {
+      if (this.#lostUpTo !== null) await lost(this.#lostUpTo)
+      this.#lostUpTo = null
       while (this.#queue.length > 0) {
         const batch = this.#queue.splice(0, limits.reportsPerBatch)
         try {

@@ -258,6 +258,7 @@ export class Session {
           this.send({ type: 'stored', sequence })
           this.#dispatch?.confirm(reports)
         },
+        lost: (upTo) => desk.lost(device, admitted.stored, upTo),
         drained: () => this.#readOrHold(),
         failed,
       },

@@ -1,0 +1,382 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { connect } from 'node:tls'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Identity } from '../../agent/link/identity.ts'
+import { closing } from '../../protocol/closing.ts'
+import { encode } from '../../protocol/codec.ts'
+import { type ActionId, type DeviceId, newId } from '../../protocol/ids.ts'
+import type { Order } from '../../protocol/mandate.ts'
+import type { Report } from '../../protocol/messages.ts'
+import { revokeDevice } from '../../server/devices/devices.ts'
+import { type Plane, startPlane } from './control-plane.ts'
+import { enrolNew, helloOf, rawDevice, until, welcomed } from './device.ts'
+
+let plane: Plane
+beforeAll(async () => {
+  plane = await startPlane({ limits: { others: { burst: 40, perSecond: 5 }, reportsWaiting: 64, helloWithinMs: 300 } })
+})
+afterAll(() => plane.stop())
+
+const newActionId = () => newId<ActionId>({ nowMs: Date.now, random16: () => randomBytes(16) })
+const received = (actionId = newActionId()): Report => ({ kind: 'received', actionId, at: 1 })
+const orderOf = (size = 10): Order => ({
+  mandate: { body: new Uint8Array(size), keyId: '0123456789abcdef', signature: new Uint8Array(64) },
+  leaf: new Uint8Array(10),
+  proof: { index: 0, size: 1, path: [] },
+})
+const device = async () => (await enrolNew(plane)).identity
+
+/** Connects and says hello, however that ends. */
+async function greet(identity: Parameters<typeof rawDevice>[0] & { deviceId: DeviceId }, says = identity.deviceId) {
+  const raw = rawDevice(identity)
+  raw.socket.on('open', () => raw.say({ ...helloOf(identity), deviceId: says }))
+  return raw
+}
+
+describe('[TRU1] who comes in', () => {
+  test('a device with its certificate is welcomed, and seen', async () => {
+    const identity = await device()
+    const raw = await welcomed(identity)
+    expect(raw.heard[0]).toMatchObject({ type: 'welcome', protocol: 1, stored: 0 })
+    expect(plane.gateway.connected(identity.deviceId)).toBe(true)
+    raw.socket.close()
+    await until(() => !plane.gateway.connected(identity.deviceId))
+  })
+
+  test('without a certificate, with one of another CA, with the certificate of a server, or with TLS 1.2, nobody does', async () => {
+    const identity = await device()
+    const other = await startPlane()
+    const foreign = (await enrolNew(other)).identity
+    const server = await plane.authority.issueServer(['127.0.0.1'])
+    const attempts: Parameters<typeof rawDevice>[] = [
+      [{ ...identity, certificatePem: '', privateKeyPem: '' }],
+      [{ ...foreign, gateway: identity.gateway, caPem: identity.caPem }],
+      [{ ...identity, certificatePem: server.chainPem, privateKeyPem: server.keyPem }],
+      [identity, { maxVersion: 'TLSv1.2' }],
+    ]
+    for (const [who, options] of attempts) {
+      expect(await refusedAtHandshake(() => rawDevice(who, options).ended)).toBe(true)
+    }
+    await other.stop()
+  })
+
+  test('a certificate without its key is of no use', async () => {
+    const identity = await device()
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const privateKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+    expect((await rawDevice({ ...identity, privateKeyPem }).ended).error).toMatch(/key values mismatch/)
+  })
+
+  test('who calls itself by the id of another device is cut off; the certificate alone says who it is', async () => {
+    const [one, other] = [await device(), await device()]
+    const raw = await greet(one, other.deviceId)
+    expect((await raw.ended).code).toBe(closing.malformed)
+    expect(plane.gateway.connected(other.deviceId)).toBe(false)
+  })
+
+  test('a revoked device is cut off at once and refused at the handshake from then on, also with a session to resume', async () => {
+    const identity = await device()
+    const raw = await welcomed(identity)
+    const session = await sessionOf(identity)
+    // The ticket is good while the device is.
+    expect(await resume(identity, session)).toEqual({ resumed: true, refused: false })
+    expect(await revokeDevice(plane.deps, identity.deviceId, 'lost', 'operator:test')).toBeNull()
+    await plane.gateway.refuse(identity.deviceId)
+    expect((await raw.ended).code).toBe(closing.revoked)
+    expect(await refusedAtHandshake(() => resume(identity, session))).toBe(true)
+    expect(await refusedAtHandshake(() => rawDevice(identity).ended)).toBe(true)
+    expect(await refusedAtHandshake(() => rawDevice(identity, { session }).ended)).toBe(true)
+    expect(await plane.auditKinds()).toContain('device.revoked')
+    // Everybody else goes on.
+    const raw2 = await welcomed(await device())
+    raw2.socket.close()
+  })
+
+  test('between revocation and the new list the door is shut too', async () => {
+    const identity = await device()
+    await revokeDevice(plane.deps, identity.deviceId, 'lost', 'operator:test')
+    const raw = await greet(identity)
+    expect((await raw.ended).code).toBe(closing.revoked)
+  })
+
+  test('the newest connection of a device wins', async () => {
+    const identity = await device()
+    const first = await welcomed(identity)
+    const second = await welcomed(identity)
+    expect((await first.ended).code).toBe(closing.replaced)
+    expect(plane.gateway.connected(identity.deviceId)).toBe(true)
+    second.say({ type: 'report', sequence: 1, report: received() })
+    expect(await second.next('stored')).toMatchObject({ sequence: 1 })
+    second.socket.close()
+  })
+
+  test('only one path leads in', async () => {
+    expect((await rawDevice(await device(), { path: '/' }).ended).error).toMatch(/403/)
+    expect((await rawDevice(await device(), { path: '/v1/device?x' }).ended).error).toMatch(/403/)
+  })
+
+  test('no version in common is said, not guessed', async () => {
+    const identity = await device()
+    const raw = rawDevice(identity)
+    raw.socket.on('open', () => raw.say({ ...helloOf(identity), protocol: [999] }))
+    expect((await raw.ended).code).toBe(closing.protocol)
+    expect(raw.heard.at(-1)).toMatchObject({ type: 'trouble', code: 'protocol_unsupported' })
+  })
+
+  test('who says nothing is not waited for', async () => {
+    expect((await rawDevice(await device()).ended).code).toBe(closing.silent)
+  })
+})
+
+describe('[TRU6] what a device says is hostile', () => {
+  test('a frame above the limit ends the connection', async () => {
+    const raw = await welcomed(await device())
+    raw.socket.send(Buffer.alloc(1_048_577))
+    expect((await raw.ended).code).toBe(1009)
+  })
+
+  test('a deep one, a text one and one that is no message are answered, and end it when they go on', async () => {
+    const raw = await welcomed(await device())
+    raw.say(Buffer.concat([Buffer.alloc(200, 0x91), Buffer.from([0xc0])]))
+    expect(await raw.next('trouble')).toMatchObject({ code: 'frame_malformed' })
+    raw.socket.send('text')
+    raw.say({ type: 'report', sequence: 'one' })
+    raw.say([1, 2, 3])
+    raw.say({ type: 'hello' })
+    expect((await raw.ended).code).toBe(closing.malformed)
+  })
+
+  test('a message of an unknown type is answered and the connection goes on', async () => {
+    const raw = await welcomed(await device())
+    raw.say({ type: 'telemetry', anything: [1] })
+    expect(await raw.next('trouble')).toEqual({ type: 'trouble', code: 'message_unknown', about: 'telemetry' })
+    raw.say({ type: 'report', sequence: 1, report: received() })
+    expect(await raw.next('stored')).toMatchObject({ sequence: 1 })
+    raw.socket.close()
+  })
+
+  test('a flood of small talk is cut off', async () => {
+    const raw = await welcomed(await device())
+    for (let at = 0; at < 100; at++) raw.say({ type: 'trouble', code: 'internal', about: 'x' })
+    expect((await raw.ended).code).toBe(closing.flooded)
+    expect(raw.heard.at(-1)).toMatchObject({ code: 'flooded' })
+  })
+
+  test('reports beyond what may wait are a flood; what waits at all devices together is counted back to nothing', async () => {
+    const identity = await device()
+    const raw = await welcomed(identity)
+    let release: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    plane.actions.beforeTake = () => held
+    for (let sequence = 1; sequence <= 400; sequence++) raw.say({ type: 'report', sequence, report: received() })
+    expect((await raw.ended).code).toBe(closing.flooded)
+    plane.actions.beforeTake = async () => undefined
+    release()
+    await until(() => plane.gateway.counts().waitingBytes === 0)
+  })
+
+  test('a device that sends more than the store takes is not read from, and not cut off', async () => {
+    const raw = await welcomed(await device())
+    let release: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    plane.actions.beforeTake = () => held
+    const before = plane.actions.taken.length
+    const big: Report = {
+      kind: 'effect',
+      actionId: newActionId(),
+      effect: 'unknown',
+      cause: 'proved',
+      at: 1,
+      evidence: Array.from({ length: 100 }, () => ({ subject: 'file', found: 'x'.repeat(4_000), holds: true, at: 1 })),
+    }
+    for (let sequence = 1; sequence <= 30; sequence++) raw.say({ type: 'report', sequence, report: big })
+    await until(() => plane.gateway.counts().waitingBytes >= 2 * 1_048_576)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(plane.gateway.counts().waitingBytes).toBeLessThan(4 * 1_048_576)
+    plane.actions.beforeTake = async () => undefined
+    release()
+    await until(() => plane.actions.taken.length === before + 30)
+    raw.socket.close()
+  })
+
+  test('numbers out of order are not taken', async () => {
+    const identity = await device()
+    const raw = await welcomed(identity)
+    raw.say({ type: 'report', sequence: 1, report: received() })
+    raw.say({ type: 'report', sequence: 3, report: received() })
+    expect(await raw.next('trouble')).toMatchObject({ code: 'message_malformed', about: 'report' })
+    raw.say({ type: 'report', sequence: 2, report: received() })
+    await until(() => plane.actions.taken.filter(({ device: by }) => by === identity.deviceId).length === 2)
+    raw.socket.close()
+  })
+
+  test('a control plane that forgot what the device forgot too goes on, and writes the hole down', async () => {
+    const identity = await device()
+    const raw = await welcomed(identity)
+    raw.say({ type: 'report', sequence: 8, report: received() })
+    expect(await raw.next('stored')).toMatchObject({ sequence: 8 })
+    expect(await plane.auditKinds()).toContain('device.reports-lost')
+    raw.socket.close()
+  })
+
+  test('before the hello nothing else is listened to', async () => {
+    const raw = rawDevice(await device())
+    raw.socket.on('open', () => raw.say({ type: 'report', sequence: 1, report: received() }))
+    expect((await raw.ended).code).toBe(closing.malformed)
+  })
+
+  test('a half-open connection is noticed', async () => {
+    const quick = await startPlane({ limits: { pingEveryMs: 40, silentAfterMs: 150, tickMs: 10 } })
+    const { identity } = await enrolNew(quick)
+    const raw = await welcomed(identity)
+    // The socket stays open and answers nothing, as behind a cable that was pulled.
+    raw.socket.pause()
+    await until(() => !quick.gateway.connected(identity.deviceId))
+    raw.socket.terminate()
+    await quick.stop()
+  })
+})
+
+describe('orders', () => {
+  test('go to a device that connects, in the order of decision, and no more at a time than it has confirmed', async () => {
+    const identity = await device()
+    const queue = Array.from({ length: 80 }, () => ({ action: newActionId(), order: orderOf() }))
+    plane.actions.orders.set(identity.deviceId, queue)
+    const raw = await welcomed(identity)
+    const orders = () => raw.heard.filter(({ type }) => type === 'order').length
+    await until(() => orders() === 32)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(orders()).toBe(32)
+    let sequence = 0
+    for (const { action } of queue) {
+      raw.say({ type: 'report', sequence: ++sequence, report: received(action) })
+      await until(() => orders() >= Math.min(80, 32 + sequence))
+    }
+    expect(orders()).toBe(80)
+    await until(() => plane.actions.orders.get(identity.deviceId)?.length === 0)
+    raw.socket.close()
+  })
+
+  test('[LIFE4] one that may no longer go is not sent', async () => {
+    const identity = await device()
+    const [gone, stays] = [newActionId(), newActionId()]
+    plane.actions.orders.set(identity.deviceId, [
+      { action: gone, order: orderOf(1) },
+      { action: stays, order: orderOf(2) },
+    ])
+    const { sending } = plane.actions
+    plane.actions.sending = async (ids) => ids.filter((id) => id !== gone)
+    const raw = await welcomed(identity)
+    const first = await raw.next('order')
+    expect(first.order.mandate.body).toHaveLength(2)
+    plane.actions.sending = sending
+    raw.socket.close()
+  })
+
+  test('one that stays unconfirmed is sent again', async () => {
+    const quick = await startPlane({ limits: { confirmWithinMs: 60, pingEveryMs: 30, tickMs: 10 } })
+    const { identity } = await enrolNew(quick)
+    quick.actions.orders.set(identity.deviceId, [{ action: newActionId(), order: orderOf() }])
+    const raw = await welcomed(identity)
+    await until(() => raw.heard.filter(({ type }) => type === 'order').length >= 2)
+    raw.socket.close()
+    await quick.stop()
+  })
+
+  test('keys come before orders, then cancels; a nudge brings what was decided later', async () => {
+    const identity = await device()
+    const statement = plane.keys.mandate().sign('key', encode({ any: 1 }))
+    plane.actions.keyStatements = async () => [statement]
+    const cancelled = newActionId()
+    plane.actions.cancels.set(identity.deviceId, [cancelled])
+    plane.actions.orders.set(identity.deviceId, [{ action: newActionId(), order: orderOf() }])
+    const raw = await welcomed(identity)
+    await raw.next('order')
+    expect(raw.heard.map(({ type }) => type).slice(0, 4)).toEqual(['welcome', 'key', 'cancel', 'order'])
+    plane.actions.orders.get(identity.deviceId)?.push({ action: newActionId(), order: orderOf() })
+    plane.gateway.nudge(identity.deviceId)
+    await until(() => raw.heard.filter(({ type }) => type === 'order').length === 2)
+    expect(plane.gateway.cancel(identity.deviceId, cancelled)).toBe(true)
+    plane.actions.keyStatements = async () => []
+    raw.socket.close()
+    await until(() => !plane.gateway.connected(identity.deviceId))
+    expect(plane.gateway.cancel(identity.deviceId, cancelled)).toBe(false)
+  })
+
+  test('[LIFE10] a preview is asked and answered; without a device, or without an answer, that is said', async () => {
+    const identity = await device()
+    const ask = { kind: 'undo', undoOf: newActionId() } as const
+    await expect(plane.gateway.preview(identity.deviceId, ask, 1_000)).rejects.toMatchObject({ code: 'device_absent' })
+    const raw = await welcomed(identity)
+    const answer = plane.gateway.preview(identity.deviceId, ask, 5_000)
+    const { request } = await raw.next('preview')
+    const preview = { answer: 'refused', code: 'nothing_to_undo', detail: '', at: 1 } as const
+    raw.say({ type: 'preview', request: request + 100, preview })
+    raw.say({ type: 'preview', request, preview })
+    expect(await answer).toEqual(preview)
+    await expect(plane.gateway.preview(identity.deviceId, ask, 20)).rejects.toMatchObject({ code: 'tool_failed' })
+    const open = plane.gateway.preview(identity.deviceId, ask, 5_000)
+    raw.socket.terminate()
+    await expect(open).rejects.toMatchObject({ code: 'device_absent' })
+  })
+
+  test('[UND7] a device leaves with a break-glass grant, and comes back to the same one', async () => {
+    const identity = await device()
+    const first = await welcomed(identity)
+    const { grant } = await first.next('break-glass')
+    const second = await welcomed(identity)
+    expect((await second.next('break-glass')).grant).toEqual(grant)
+    second.socket.close()
+  })
+})
+
+/** Whether what was tried ended in one more refused handshake. */
+async function refusedAtHandshake(tried: () => Promise<unknown>): Promise<boolean> {
+  const before = plane.gateway.counts().refusedHandshakes
+  await tried()
+  await until(() => plane.gateway.counts().refusedHandshakes > before)
+  return plane.gateway.counts().refusedHandshakes === before + 1
+}
+
+/** A session ticket of this device. */
+function sessionOf(identity: Identity): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(tlsOptions(identity))
+    socket.on('session', (ticket) => {
+      resolve(ticket)
+      socket.destroy()
+    })
+    socket.on('error', reject)
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  })
+}
+
+/** Whether a new TLS connection resumes the session, and whether it is refused. */
+function resume(identity: Identity, session: Buffer): Promise<{ resumed: boolean; refused: boolean }> {
+  return new Promise((resolve) => {
+    const socket = connect({ ...tlsOptions(identity), session })
+    let resumed = false
+    socket.on('secureConnect', () => {
+      resumed = socket.isSessionReused()
+      socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+    })
+    socket.on('data', () => {
+      resolve({ resumed, refused: false })
+      socket.destroy()
+    })
+    socket.on('error', () => resolve({ resumed, refused: true }))
+    socket.on('close', () => resolve({ resumed, refused: true }))
+  })
+}
+
+const tlsOptions = (identity: Identity) => ({
+  host: '127.0.0.1',
+  port: identity.gateway.port,
+  ca: identity.caPem,
+  cert: identity.certificatePem,
+  key: identity.privateKeyPem,
+})
