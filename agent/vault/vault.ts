@@ -29,10 +29,13 @@ export interface Vault {
    * RecourseError `target_changed` (nothing was changed, or it was put back), `target_not_found`, or what the machine refused.
    */
   take(record: FileRecord): Promise<TakeResult>
-  /** Seals what still lies plain, in the background of everything else; safe to cut off. Resolves when nothing is left to seal. */
-  seal(): Promise<void>
-  /** What the vault holds of the record. */
-  holds(record: FileRecord): 'plain' | 'sealed' | 'nothing'
+  /**
+   * Seals what still lies plain, in the background of everything else; safe to cut off. Resolves when nothing is left that can be
+   * sealed; what cannot (no space, changed since by a process that kept it open) stays plain and is named.
+   */
+  seal(): Promise<SealResult>
+  /** What the vault holds of the record, by its names; while it is being sealed, `plain`. For `stray` see {@link VaultItem}. */
+  holds(record: FileRecord): VaultItem['state'] | 'nothing'
   /** Reads the item through and compares it with its hash; `record_damaged` is a value here, not an exception. */
   check(record: FileRecord): Promise<{ intact: boolean; detail: string }>
   /**
@@ -43,6 +46,20 @@ export interface Vault {
   /** Gives the item up once its grace period is over; the sealed bytes go when no record needs them any more. */
   release(record: FileRecord): Promise<void>
   list(): Promise<VaultItem[]>
+  /** Closes its handles. What lies in it stays as it is. */
+  close(): void
+}
+
+export interface SealResult {
+  readonly sealed: number
+  readonly left: readonly SealLeft[]
+}
+
+/** An item that cannot be sealed now, and why. */
+export interface SealLeft {
+  readonly item: string
+  readonly code: ErrorCode
+  readonly detail: string
 }
 
 export interface TakeResult {
@@ -51,7 +68,8 @@ export interface TakeResult {
 
 export interface VaultItem {
   readonly item: string
-  readonly state: 'plain' | 'sealed'
+  /** `stray`: moved in by mistake for the item, because somebody exchanged the target in that instant, and could not go back. */
+  readonly state: 'plain' | 'sealed' | 'stray'
   readonly sha256: Sha256 | null
   readonly sizeBytes: number
 }

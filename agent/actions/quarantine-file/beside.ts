@@ -1,0 +1,25 @@
+import { type FilePath, joinPath, splitPath } from '../../../protocol/file-path.ts'
+
+const longestNameBytes = 255
+const encoder = new TextEncoder()
+
+/** `name.restored-1` and so on in the same directory, shortened where the name would become too long for a file system. */
+export const besidePath = (path: FilePath, number: number): FilePath => {
+  const { root, names } = splitPath(path)
+  const name = names.at(-1)
+  if (name === undefined) throw new Error('a root has no name')
+  const ending = encoder.encode(`.restored-${number}`)
+  const kept = cut(name, longestNameBytes - ending.length)
+  return joinPath({ root, names: [...names.slice(0, -1), Uint8Array.from([...kept, ...ending])] })
+}
+
+/** How many names are tried before the directory is left alone. */
+export const mostBeside = 100
+
+/** Not in the middle of a UTF-8 character. */
+function cut(name: Uint8Array, longest: number): Uint8Array {
+  if (name.length <= longest) return name
+  let end = longest
+  while (end > 0 && ((name[end] ?? 0) & 0xc0) === 0x80) end--
+  return name.subarray(0, end === 0 ? longest : end)
+}

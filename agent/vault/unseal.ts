@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto'
+import { setImmediate as pause } from 'node:timers/promises'
+import type { Sha256 } from '../../protocol/file-record.ts'
+import type { OpenFile } from '../host/host.ts'
+import { pauseBytes } from './content.ts'
+import {
+  chunkCount,
+  contentKey,
+  damaged,
+  headerBytes,
+  openChunk,
+  readHeader,
+  type SealedHeader,
+  sealedBytes,
+  tagBytes,
+} from './sealed-format.ts'
+
+/**
+ * Opens a blob chunk by chunk and hands on what was authenticated. RecourseError record_damaged at the first thing that is not as it
+ * was sealed; what was handed on before that is then worth nothing.
+ */
+export const unseal = async (
+  vaultKey: Uint8Array,
+  blob: OpenFile,
+  sha256: Sha256,
+  use: (content: Uint8Array, position: number) => void,
+): Promise<SealedHeader> => {
+  const header = readHeader(vaultKey, readExactly(blob, new Uint8Array(headerBytes), 0))
+  const { sizeBytes, chunkBytes } = header
+  if (header.sha256 !== sha256) throw damaged('it holds another content than its name says')
+  if (blob.sizeBytes() !== sealedBytes(sizeBytes, chunkBytes)) throw damaged('its length is not that of its content')
+  const key = contentKey(vaultKey, sha256)
+  const sealed = new Uint8Array(Math.min(chunkBytes, sizeBytes) + tagBytes)
+  let untilPause = pauseBytes
+  for (let index = 0; index < chunkCount(sizeBytes, chunkBytes); index++) {
+    const position = index * chunkBytes
+    const length = Math.min(chunkBytes, sizeBytes - position) + tagBytes
+    const chunk = readExactly(blob, sealed.subarray(0, length), headerBytes + position + index * tagBytes)
+    use(openChunk(key, header, index, chunk), position)
+    untilPause -= length
+    if (untilPause > 0) continue
+    await pause()
+    untilPause = pauseBytes
+  }
+  return header
+}
+
+/** Reads a blob through: every tag, and the hash of everything. The size of the content. */
+export const verifyBlob = async (vaultKey: Uint8Array, blob: OpenFile, sha256: Sha256): Promise<number> => {
+  const sum = createHash('sha256')
+  const { sizeBytes } = await unseal(vaultKey, blob, sha256, (content) => sum.update(content))
+  if (sum.digest('hex') !== sha256) throw damaged('its content does not have the recorded hash')
+  return sizeBytes
+}
+
+function readExactly(file: OpenFile, buffer: Uint8Array, position: number): Uint8Array {
+  for (let filled = 0; filled < buffer.length; ) {
+    const got = file.read(buffer.subarray(filled), position + filled)
+    if (got === 0) throw damaged('it ends too early')
+    filled += got
+  }
+  return buffer
+}
