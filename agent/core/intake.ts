@@ -7,7 +7,7 @@ import type { Parts } from './parts.ts'
 import { boundOutcome } from './words.ts'
 
 /** So many reports may wait; above, refusals of what was never verified are only logged, so that nobody fills the disk with them. */
-const mostWaitingForRefusals = 10_000
+const mostWaitingForRefusals = 1_000
 
 /**
  * Takes an order in: judged, kept, reported, in one commit. The entry to run, or null when there is nothing to run.

@@ -2,7 +2,7 @@ import { decode, encode } from '../../protocol/codec.ts'
 import type { ActionId } from '../../protocol/ids.ts'
 import { type Report, report as reportSchema } from '../../protocol/messages.ts'
 import type { Store } from './journal.ts'
-import { bytes, integer, type Row } from './journal-rows.ts'
+import { bytes, integer, optional, type Row } from './journal-rows.ts'
 
 export interface OutboxTable {
   append(report: Report): number
@@ -28,7 +28,7 @@ export function outboxTable(store: Store): OutboxTable {
   const after = store.prepare('SELECT sequence, body FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?')
   const holds = store.prepare('SELECT 1 FROM outbox WHERE action_id = ? AND kind = ? LIMIT 1')
   const upTo = store.prepare('SELECT 1 FROM outbox WHERE sequence <= ? LIMIT 1')
-  const count = store.prepare('SELECT count(*) AS n FROM outbox')
+  const first = store.prepare('SELECT min(sequence) AS first FROM outbox')
   const last = store.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'")
   const forget = store.prepare('DELETE FROM outbox WHERE sequence <= ?')
   const dropCounter = store.prepare("DELETE FROM sqlite_sequence WHERE name = 'outbox'")
@@ -48,7 +48,11 @@ export function outboxTable(store: Store): OutboxTable {
     after: (sequence, limit) => after.all(sequence, limit).map(entryOf),
     holds: (actionId, kind) => holds.get(actionId, kind) !== undefined,
     holdsUpTo: (sequence) => upTo.get(sequence) !== undefined,
-    count: () => integer(count.get() ?? {}, 'n'),
+    count: () => {
+      // Numbers have no gaps, so none need be counted.
+      const lowest = optional(integer, first.get() ?? { first: null }, 'first')
+      return lowest === null ? 0 : lastNumber() - lowest + 1
+    },
     last: lastNumber,
     forget(upTo) {
       store.demandCommit()

@@ -37,6 +37,8 @@ const steps: readonly string[] = [
     grace_left_ms INTEGER
   ) STRICT;
 
+  CREATE INDEX records_in_grace ON records (grace_left_ms) WHERE grace_left_ms IS NOT NULL;
+
   -- What stands now. The time left of a limit was measured at boot_ms of boot_id.
   CREATE TABLE effects (
     action_id TEXT PRIMARY KEY REFERENCES records (action_id),
@@ -48,6 +50,8 @@ const steps: readonly string[] = [
     boot_ms INTEGER,
     taking_back TEXT CHECK (taking_back IN ('lapsed', 'break-glass'))
   ) STRICT;
+  CREATE INDEX effects_limited ON effects (until) WHERE until IS NOT NULL;
+  CREATE INDEX effects_taking_back ON effects (taking_back) WHERE taking_back IS NOT NULL;
 
   -- AUTOINCREMENT: a sequence number is never given twice, even after every row was deleted (JRN4).
   CREATE TABLE outbox (

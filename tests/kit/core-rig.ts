@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Core } from '../../agent/core/core.ts'
 import { type CoreDeps, createCore } from '../../agent/core/create-core.ts'
 import type { Log } from '../../agent/core/log.ts'
+import type { Host } from '../../agent/host/host.ts'
 import type { ActionName } from '../../protocol/actions/index.ts'
 import type { ActionId, DeviceId, MandateId } from '../../protocol/ids.ts'
 import type { Order } from '../../protocol/mandate.ts'
@@ -35,6 +36,7 @@ export interface Rig {
   /** What was logged as a warning or an error. */
   readonly logged: { level: string; message: string }[]
   newId<T extends string>(): T
+  host(): Host
   /** A new life of the agent over the same machine and journal; the one before is ended first. */
   start(deps?: Partial<CoreDeps>): Promise<Core>
   stop(): Promise<void>
@@ -117,6 +119,7 @@ export function coreRig(seed = 'rig'): Rig {
     events,
     logged,
     newId: () => ids.next(),
+    host: () => toyHost(toy, clock),
     async start(deps = {}) {
       await rig.stop()
       dead = false
