@@ -143,11 +143,11 @@ const pinOf = (certificate: X509Certificate): string =>
     .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
     .digest('base64url')
 
-/** OpenSSL's and Node's codes for a certificate that does not prove what it should. */
+/** OpenSSL's and Node's codes for a certificate that does not prove what it should (Node.js, “X509 certificate error codes”). */
 export const isTrustFailure = (error: Error): boolean =>
   'code' in error &&
   typeof error.code === 'string' &&
-  /CERT|SELF_SIGNED|ISSUER|VERIFY|SIGNATURE|^ERR_TLS_/.test(error.code)
+  /CERT|SIGNATURE|INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH|^ERR_TLS_/.test(error.code)
 
 function jsonOrNull(text: string): unknown {
   try {
