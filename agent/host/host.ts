@@ -145,6 +145,10 @@ export interface OpenFile extends Disposable {
   ranges(): DataRange[] | null
   /** Effect. Bytes and metadata are on disk when it returns. */
   sync(): void
+  /**
+   * Effect. The same for a file so large that the disk is waited for: the agent goes on meanwhile. The handle must stay open until it resolves.
+   */
+  flush(): Promise<void>
   /** Processes that have this very file open or run it, as far as the agent can see; for previews. */
   users(): { pid: number; image: string }[]
   close(): void
@@ -194,10 +198,10 @@ export interface IsolationRules {
 export type IsolationState = 'absent' | 'as-ordered' | 'altered'
 
 export interface Firewall {
-  /** Why this machine cannot isolate itself (no tool, no rights), or null. */
+  /** Why this machine cannot isolate itself: no tool, no rights, a kernel without what it takes. Null when it can. */
   unable(): Promise<{ code: ErrorCode; detail: string } | null>
   state(rules: IsolationRules): Promise<IsolationState>
-  /** The listing of a table with our name, or null; what ISO4 gives back. */
+  /** The listing of a table with our name, or null; what ISO4 gives back. HostError place_taken when it could not be put back. */
   foundTable(): Promise<string | null>
   /** Effect. Puts the whole table in force in one transaction, replacing one of our name. Done or not done, nothing between. */
   isolate(rules: IsolationRules): Promise<void>

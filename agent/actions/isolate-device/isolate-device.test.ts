@@ -1,81 +1,28 @@
 import { describe, expect, test } from 'vitest'
-import type { InverseOf, ParamsOf } from '../../../protocol/action-spec.ts'
-import type { Catalogue } from '../../../protocol/actions/index.ts'
-import { type Endpoint, isolateDevice as spec } from '../../../protocol/actions/isolate-device.ts'
+import { isolateDevice as spec } from '../../../protocol/actions/isolate-device.ts'
 import { decode, encode } from '../../../protocol/codec.ts'
 import { RecourseError } from '../../../protocol/errors.ts'
-import type { ActionId } from '../../../protocol/ids.ts'
-import type { Evidence } from '../../../protocol/outcome.ts'
-import { type Bench, type ImplementationOf } from '../../core/action.ts'
+import type { Bench } from '../../core/action.ts'
 import { type OnEffect, withFaults } from '../../host/faults.ts'
 import { type Host, HostError } from '../../host/host.ts'
 import { modelHost } from '../../host/model/host.ts'
-import { type ModelMachine, type ModelOptions, modelMachine } from '../../host/model/machine.ts'
-import type { Vault } from '../../vault/vault.ts'
 import { isolateDevice } from './index.ts'
-
-type Inverse = InverseOf<Catalogue['isolate-device']>
-type Params = ParamsOf<Catalogue['isolate-device']>
-
-const implementation = (): ImplementationOf<'isolate-device'> => {
-  const { linux } = isolateDevice
-  if ('unsupported' in linux) throw new Error('isolate-device is for Linux')
-  return linux
-}
-const action = implementation()
-
-const control: Endpoint = { address: '198.51.100.1', port: 8443 }
-const control6: Endpoint = { address: '2001:db8:c::1', port: 8443 }
-const canary: Endpoint = { address: '203.0.113.53', port: 443 }
-const evil: Endpoint = { address: '203.0.113.66', port: 4444 }
-const params: Params = { scope: 'full' }
-
-const noVault = (): never => {
-  throw new Error('an isolation has nothing to do with the vault')
-}
-const vault = new Proxy({} as Vault, { get: () => noVault })
-
-/** A device with somebody else's rules, a connection to its control plane, and one to somebody it should not talk to. */
-const world = (options: Partial<ModelOptions> = {}) => {
-  const machine = modelMachine({ platform: 'linux', seed: 7, ...options })
-  machine.writeFile('/usr/bin/thing', 'x')
-  const pid = machine.spawnProcess({ image: '/usr/bin/thing' })
-  for (const end of [control, canary, evil]) machine.peer(end)
-  machine.connect(pid, control)
-  machine.connect(pid, evil)
-  machine.setTable('filter', 'what the administrator wants', { lasting: true })
-  return { machine, pid }
-}
-
-const benchOn = (
-  machine: ModelMachine,
-  { bounds = {}, host = modelHost(machine) }: { bounds?: Partial<Bench['bounds']>; host?: Host } = {},
-): Bench => ({
-  actionId: '01890a5d-ac96-774b-bcce-b302099a8057' as ActionId,
-  host,
-  vault,
-  bounds: { controlPlane: [control, control6], canaries: [canary], ...bounds },
-  nowMs: () => machine.nowMs,
-  displace: noVault,
-})
-
-const prepared = async (bench: Bench): Promise<Inverse> => {
-  const answer = await action.prepare(bench, params)
-  if (answer.kind !== 'ready') throw new Error(`not ready: ${JSON.stringify(answer)}`)
-  return answer.inverse
-}
-
-const isolated = async (bench: Bench): Promise<Inverse> => {
-  const inverse = await prepared(bench)
-  await action.apply(bench, params, inverse)
-  return inverse
-}
-
-const shown = (evidence: Evidence[]) => Object.fromEntries(evidence.map(({ subject, holds }) => [subject, holds]))
-const allHold = { firewall: true, 'control-plane': true, canary: true, restart: true }
-
-/** Everything of the machine but the connections, which nobody can give back. */
-const stateOf = (machine: ModelMachine) => ({ ...machine.snapshot(), connections: null })
+import {
+  action,
+  allHold,
+  benchOn,
+  canary,
+  control,
+  control6,
+  evil,
+  type Inverse,
+  isolated,
+  params,
+  prepared,
+  shown,
+  stateOf,
+  world,
+} from './on-model.ts'
 
 describe('before anything is touched', () => {
   test('[LIFE10] the preview names what stays, how it will be proven, and every connection that would end', async () => {
@@ -171,6 +118,16 @@ describe('isolating', () => {
     expect(shown(await action.verify(benchOn(machine), params, inverse))).toEqual(allHold)
   })
 
+  test('[ISO2] [LIFE2] a proof made later says what holds then, not what held before', async () => {
+    const { machine } = world()
+    const bench = benchOn(machine)
+    const inverse = await isolated(bench)
+    machine.tamper(null)
+    expect(shown(await action.verify(bench, params, inverse))).toEqual({ ...allHold, firewall: false, canary: false })
+    machine.tamper('drop everything but\n198.51.100.1:8443\n[2001:db8:c::1]:8443\n[2001:db8::bad]:1')
+    expect(shown(await action.verify(bench, params, inverse))).toEqual({ ...allHold, firewall: false })
+  })
+
   test('[A2] [JRN2] doing it twice is doing it once', async () => {
     const { machine } = world()
     const bench = benchOn(machine)
@@ -192,6 +149,18 @@ describe('isolating', () => {
     expect(stateOf(machine)).toEqual(before)
     // Nothing was ended for an isolation that did not come to be.
     expect(machine.network.connections).toHaveLength(2)
+  })
+
+  test('[ISO2] [JRN2] proven once, it is not taken back because the network is away when the agent goes on', async () => {
+    const { machine } = world()
+    const inverse = await isolated(benchOn(machine))
+    machine.reboot()
+    machine.network.peers.clear()
+    await action.apply(benchOn(machine), params, inverse)
+    expect(shown(await action.verify(benchOn(machine), params, inverse))).toEqual({
+      ...allHold,
+      'control-plane': false,
+    })
   })
 
   test('[ISO2] a canary that still answers is told as what it is; the isolation stays', async () => {
@@ -338,102 +307,5 @@ describe('releasing', () => {
     }
     expect(await cuts((bench, inverse) => action.apply(bench, params, inverse), 'free')).toBe(6)
     expect(await cuts((bench, inverse) => action.revert(bench, inverse, 'as-found'), 'isolated')).toBe(4)
-  })
-})
-
-describe('holding', () => {
-  const settle = async () => {
-    for (let turn = 0; turn < 50; turn++) await Promise.resolve()
-  }
-  const begin = (bench: Bench, inverse: Inverse) => {
-    const reports: Evidence[][] = []
-    const hold = action.hold?.(bench, inverse, (evidence) => reports.push(evidence))
-    if (hold === undefined) throw new Error('an isolation is held')
-    return { reports, end: () => hold[Symbol.dispose]() }
-  }
-
-  test('[ISO3] what is taken away is put back at once, connections opened meanwhile are ended, and it is reported', async () => {
-    const { machine, pid } = world()
-    const bench = benchOn(machine)
-    const inverse = await isolated(bench)
-    const { reports, end } = begin(bench, inverse)
-    await settle()
-    expect(reports).toEqual([])
-    machine.tamper(null)
-    machine.connect(pid, evil)
-    await settle()
-    expect(shown(await action.verify(bench, params, inverse))).toEqual(allHold)
-    expect(machine.network.connections.map(({ to }) => to)).toEqual([control])
-    expect(reports).toMatchObject([[{ subject: 'firewall', holds: true }]])
-    expect(reports[0]?.[0]?.found).toMatch(/taken away; put back within \d+ ms; 1 connections opened meanwhile/)
-    end()
-  })
-
-  test('[ISO3] what changed while no agent ran is put back when one starts', async () => {
-    const { machine } = world()
-    const inverse = await isolated(benchOn(machine))
-    machine.tamper('altered')
-    machine.network.heldOverRestart = null
-    const bench = benchOn(machine)
-    const { reports, end } = begin(bench, inverse)
-    await settle()
-    expect(shown(await action.verify(bench, params, inverse))).toEqual(allHold)
-    expect(reports.flat().map(({ subject }) => subject)).toContain('firewall')
-    end()
-  })
-
-  test('[ISO3] every tampering is put back; many are one report', async () => {
-    const { machine } = world()
-    const bench = benchOn(machine)
-    const inverse = await isolated(bench)
-    const { reports, end } = begin(bench, inverse)
-    for (let times = 0; times < 20; times++) {
-      machine.tamper(null)
-      await settle()
-      expect(await bench.host.firewall.state(inverse)).toBe('as-ordered')
-    }
-    expect(reports).toHaveLength(1)
-    machine.advance(10_000)
-    machine.tamper('altered')
-    await settle()
-    expect(reports).toHaveLength(2)
-    expect(reports[1]?.[0]?.found).toMatch(/20 times since the last report/)
-    end()
-  })
-
-  test('[ISO3] what cannot be put back is reported as not holding, and tried again at the next change', async () => {
-    const { machine } = world()
-    const inverse = await isolated(benchOn(machine))
-    let denied = true
-    const host = withFaults(modelHost(machine), (phase, effect) => {
-      if (denied && phase === 'before' && effect === 'firewall.isolate') throw new HostError('tool_failed', 'no answer')
-    })
-    const { reports, end } = begin(benchOn(machine, { host }), inverse)
-    machine.tamper(null)
-    await settle()
-    expect(reports).toMatchObject([
-      [{ subject: 'firewall', holds: false, found: expect.stringContaining('no answer') }],
-    ])
-    denied = false
-    machine.setTable('filter', 'something else happens')
-    await settle()
-    expect(await host.firewall.state(inverse)).toBe('as-ordered')
-    end()
-  })
-
-  test('[ISO4] once it is over nothing is put back any more', async () => {
-    const { machine } = world()
-    const bench = benchOn(machine)
-    const before = stateOf(machine)
-    const inverse = await isolated(bench)
-    const { reports, end } = begin(bench, inverse)
-    await settle()
-    machine.tamper(null)
-    end()
-    await settle()
-    await action.revert(bench, inverse, 'as-found')
-    await settle()
-    expect(stateOf(machine)).toEqual(before)
-    expect(reports).toEqual([])
   })
 })

@@ -90,6 +90,16 @@ test.each([
   expect(it.hold.held(rules)).toBe(false)
 })
 
+test('[ISO3] a systemd that cannot be told takes nothing from the hold', async () => {
+  const { stateFolder, unitFolder } = place()
+  const deaf: Programs = { ...programs, find: (name) => (name === 'systemctl' ? '/bin/false' : programs.find(name)) }
+  const hold = restartHold(deaf, { stateFolder, unitFolder, systemdMark: unitFolder })
+  await hold.hold(rules)
+  expect(hold.held(rules)).toBe(true)
+  await hold.forget()
+  expect(hold.held(rules)).toBe(false)
+})
+
 test('[JRN6] without systemd the hold says so and writes nothing', async () => {
   const options = { stateFolder: join(top, 'state'), unitFolder: join(top, 'units'), systemdMark: join(top, 'none') }
   await expect(restartHold(programs, options).hold(rules)).rejects.toMatchObject({ code: 'tool_missing' })
