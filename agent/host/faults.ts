@@ -142,6 +142,7 @@ export const seam = {
     truncate: 'effect',
     ranges: 'read',
     sync: 'effect',
+    flush: 'effect',
     users: 'read',
   } satisfies Classified<OpenFile>,
   processes: { pids: 'read', open: 'read' } satisfies Classified<Processes>,

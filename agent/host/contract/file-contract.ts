@@ -105,6 +105,7 @@ export const fileContract = (makeFixture: () => Promise<HostFixture>): void => {
       file.truncate(3)
       expect(contentOf(file)).toBe('a\0\0')
       file.sync()
+      await file.flush()
       expect(contentOf(file)).toBe('a\0\0')
     })
 

@@ -1,4 +1,4 @@
-import { fchmodSync, fsyncSync, ftruncateSync, readSync, writeSync } from 'node:fs'
+import { fchmodSync, fsync, fsyncSync, ftruncateSync, readSync, writeSync } from 'node:fs'
 import type { DataRange, FileMetadata, Identity } from '../../../protocol/file-record.ts'
 import type { Gap } from '../../../protocol/outcome.ts'
 import type { OpenFile } from '../host.ts'
@@ -82,6 +82,14 @@ export class LinuxFile implements OpenFile {
 
   sync(): void {
     mustNode(`sync ${this.#text}`, () => fsyncSync(this.#descriptor))
+  }
+
+  async flush(): Promise<void> {
+    const descriptor = this.#descriptor
+    const failure = await new Promise<Error | null>((resolve) => fsync(descriptor, resolve))
+    mustNode(`flush ${this.#text}`, () => {
+      if (failure !== null) throw failure
+    })
   }
 
   users(): { pid: number; image: string }[] {

@@ -138,6 +138,10 @@ export class ModelOpenFile implements OpenFile {
     this.#enter()
   }
 
+  async flush(): Promise<void> {
+    this.#enter()
+  }
+
   users(): { pid: number; image: string }[] {
     this.#enter()
     const { machine } = this.#seat
