@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, openSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, closeSync, openSync, statSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { LinuxMetadata } from '../../../protocol/file-record.ts'
 import type { OpenFile } from '../host.ts'
@@ -183,6 +183,19 @@ describe.skipIf(!asRoot)('for an agent that is not root (as root, who can become
       const wanted = { ...metadataOf(file), uid: 0, gid: 0, mode: 0o6755 }
       expect(file.setMetadata(wanted).map(({ what }) => what)).toEqual(['owner', 'group', 'set-id bits'])
       expect(metadataOf(file).mode).toBe(0o755)
+    })
+  })
+
+  test('a set-group bit that the system takes without a word is named', () => {
+    using place = scratch()
+    chmodSync(place.folder, 0o755)
+    writeFileSync(place.bytes('file'), 'x')
+    chownSync(place.bytes('file'), 65_534, 23_456)
+    asNobody(() => {
+      using directory = files.openDirectory(place.path())
+      using file = directory.openFile(bytes('file'))
+      const gaps = file.setMetadata({ ...metadataOf(file), mode: 0o2750 })
+      expect(gaps).toEqual([{ what: 'mode', why: 'the system made it 0750' }])
     })
   })
 

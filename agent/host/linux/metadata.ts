@@ -91,12 +91,12 @@ export const restoreMetadata = (libc: Libc, file: number, wanted: FileMetadata):
   const mode = safeMode(statOf(file), wanted)
   if (mode !== wanted.mode)
     gaps.push({ what: 'set-id bits', why: 'the owner or group they stand for could not be set' })
-  const setMode = () =>
+  const tookMode =
     modeOf(statOf(file)) === mode || attempt('mode', () => mustNode('set the mode', () => fchmodSync(file, mode)))
-  const tookMode = setMode()
   gaps.push(...restoreXattrs(libc, file, wanted.xattrs))
-  // An ACL can take the set-group bit of somebody who is not in the group.
-  if (tookMode) setMode()
+  // The set-group bit of a group that one is not in is taken without a word.
+  const kept = modeOf(statOf(file))
+  if (tookMode && kept !== mode) gaps.push({ what: 'mode', why: `the system made it 0${kept.toString(8)}` })
   const { atimeNs, mtimeNs } = statOf(file)
   if (atimeNs.toString() !== wanted.atimeNs || mtimeNs.toString() !== wanted.mtimeNs)
     attempt('times', () => setTimes(libc, file, wanted))
