@@ -125,7 +125,7 @@ const undoing = <Name extends ActionName>(fixture: ActionFixture<Name>): void =>
     const prepared = await world.action.prepare(await world.bench())
     if (prepared.kind !== 'ready') throw new Error(prepared.kind)
     const read = decode(encode(prepared.inverse), recordLimits)
-    expect(inverseSchema(fixture.name).parse(read)).toEqual(prepared.inverse)
+    expect(plain(inverseSchema(fixture.name).parse(read))).toEqual(plain(prepared.inverse))
     expect(inverseSchema(fixture.name).safeParse({ ...Object(read), v: 2 }).success).toBe(false)
     expect(inverseSchema(fixture.name).safeParse({ ...Object(read), surplus: true }).success).toBe(false)
   })
@@ -161,6 +161,14 @@ const undoing = <Name extends ActionName>(fixture: ActionFixture<Name>): void =>
       expect(world.restorable(world.seen()), at).toEqual(before.restorable(before.seen()))
     })
   })
+}
+
+/** The same value with bytes as text: which class of bytes a decoder makes does not matter. */
+const plain = (value: unknown): unknown => {
+  if (value instanceof Uint8Array) return `bytes ${Buffer.from(value).toString('hex')}`
+  if (Array.isArray(value)) return value.map(plain)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]))
 }
 
 function codeOf(failure: unknown, at: string): ErrorCode {
