@@ -1,0 +1,104 @@
+import type { Kysely } from 'kysely'
+import { decode } from '../../protocol/codec.ts'
+import type { ActionId, DeviceId } from '../../protocol/ids.ts'
+import { type Order, order } from '../../protocol/mandate.ts'
+import type { Actions } from '../gateway/seam.ts'
+import type { Schema } from '../store/schema.ts'
+import { withdraw } from './cancel.ts'
+import { mayStillAsk } from './decide.ts'
+import type { ActionDeps } from './deps.ts'
+import { type ActionRow, findAction } from './life.ts'
+import { takeReports } from './reports.ts'
+
+/**
+ * INVARIANTS
+ * - An order goes out only after `sent_at` is durable, and only when it was still queued and not taken back in that very transaction:
+ *   what has no `sent_at` was never on any wire (LIFE4).
+ * - Orders of a device go out in the order of their approval (LIFE6).
+ * - Rights are checked again here: an order whose requester may no longer ask for it is withheld (POL6).
+ */
+
+/** Orders handed out at once; the rest follows when the device has confirmed some. */
+const ordersAtOnce = 500
+
+/** The side of the action center that the gateway sees. */
+export const createActions = (deps: ActionDeps): Actions => ({
+  ordersFor: (device) => ordersFor(deps, device),
+  sending: (actions) => markSent(deps, actions),
+  take: async (device, reports) => {
+    const { stored, confirmed } = await deps.store.write((transaction) =>
+      takeReports(deps, transaction, device, reports),
+    )
+    if (confirmed) deps.devices.nudge(device)
+    return { stored }
+  },
+  cancelsFor: (device) => cancelsFor(deps.store.read, device),
+  keyStatements: async () => deps.keys.statements(),
+})
+
+async function ordersFor(
+  { store, source }: ActionDeps,
+  device: DeviceId,
+): Promise<{ action: ActionId; order: Order }[]> {
+  const rows = await store.read
+    .selectFrom('action')
+    .innerJoin('mandate', 'mandate.id', 'action.mandate_id')
+    .innerJoin('device', 'device.id', 'action.device_id')
+    .select(['action.id', 'action.leaf', 'action.proof', 'mandate.body', 'mandate.key_id', 'mandate.signature'])
+    .where('action.device_id', '=', device)
+    .where('device.status', '=', 'active')
+    .where('action.status', '=', 'queued')
+    .where('action.cancel_requested_at', 'is', null)
+    // One that was on the wire is sent again though it has expired: the device says so itself, and the row ends with its word.
+    .where((it) => it.or([it('action.sent_at', 'is not', null), it('action.queue_expires_at', '>', source.nowMs())]))
+    .orderBy('action.decided_at')
+    .orderBy('action.revision')
+    .limit(ordersAtOnce)
+    .execute()
+  return rows.flatMap((row) => {
+    if (row.leaf === null || row.proof === null) return []
+    const mandate = { body: new Uint8Array(row.body), keyId: row.key_id, signature: new Uint8Array(row.signature) }
+    const proof = order.shape.proof.parse(decode(row.proof))
+    return [{ action: row.id, order: { mandate, leaf: new Uint8Array(row.leaf), proof } }]
+  })
+}
+
+async function markSent(deps: ActionDeps, actions: readonly ActionId[]): Promise<ActionId[]> {
+  return deps.store.write(async (transaction) => {
+    const may: ActionRow[] = []
+    for (const id of actions) {
+      const row = await findAction(transaction, id)
+      if (row === undefined || row.status !== 'queued' || row.cancel_requested_at !== null) continue
+      if (row.sent_at === null && !(await mayStillAsk(transaction, row))) {
+        await withdraw(deps, transaction, row, {
+          by: 'server',
+          actor: 'server',
+          kind: 'action.withheld',
+          code: 'forbidden',
+          detail: `${row.requested_by} may no longer ask for it`,
+        })
+        continue
+      }
+      may.push(row)
+    }
+    const first = may.filter((row) => row.sent_at === null).map((row) => row.id)
+    if (first.length > 0) {
+      await transaction.updateTable('action').set({ sent_at: deps.source.nowMs() }).where('id', 'in', first).execute()
+      await deps.audit.append(transaction, { actor: 'server', kind: 'action.sent', body: { actions: first } })
+    }
+    return may.map((row) => row.id)
+  })
+}
+
+async function cancelsFor(read: Kysely<Schema>, device: DeviceId): Promise<ActionId[]> {
+  const rows = await read
+    .selectFrom('action')
+    .select('id')
+    .where('device_id', '=', device)
+    .where('status', 'in', ['queued', 'delivered', 'running'])
+    .where('cancel_requested_at', 'is not', null)
+    .where('cancel_refused_at', 'is', null)
+    .orderBy('cancel_requested_at')
+    .execute()
+  return rows.map((row) => row.id)
+}

@@ -1,0 +1,299 @@
+import type { Transaction } from 'kysely'
+import * as z from 'zod'
+import { type ActionName, actionNames, specOf } from '../../protocol/actions/index.ts'
+import { RecourseError } from '../../protocol/errors.ts'
+import { type ActionId, type BatchId, type DeviceId, deviceId, newId } from '../../protocol/ids.ts'
+import { comment } from '../../protocol/mandate.ts'
+import { capability } from '../../protocol/messages.ts'
+import { timeMs } from '../../protocol/outcome.ts'
+import { canonicalJson, type Json } from '../audit/canonical-json.ts'
+import { appendEvents } from '../live/feed.ts'
+import { actorOf, type Caller } from '../people/permissions.ts'
+import { readSettings } from '../settings.ts'
+import type { ActionSource, Schema } from '../store/schema.ts'
+import { contentHash } from './content-hash.ts'
+import { approveActions } from './decide.ts'
+import type { ActionDeps } from './deps.ts'
+import { type ActionRow, changedEvent } from './life.ts'
+
+const membersLimit = 1_000
+
+export const actionSources = [
+  'manual-device-action',
+  'automated-device-action',
+  'advanced-hunting-action',
+  'manual-live-response-action',
+  'live-response-action',
+  'manual-email-action',
+  'automated-email-action',
+  'explorer-action',
+] as const satisfies readonly ActionSource[]
+
+const wishFor = (name: ActionName) =>
+  z.strictObject({
+    action: z.literal(name),
+    targets: z
+      .array(
+        z.strictObject({
+          devices: z.array(deviceId).min(1, 'name a device; none never means all').max(membersLimit),
+          params: specOf(name).params,
+        }),
+      )
+      .min(1, 'name a target; none never means all')
+      .max(membersLimit)
+      .describe('What to do, and on which devices; one action for each device of each target'),
+    comment: comment.describe('Why; it stays with the action for ever'),
+    until: timeMs.optional().describe('When the effect ends by itself; only for actions that can be undone'),
+    source: z.enum(actionSources).default('manual-device-action'),
+    approve: z.boolean().default(false).describe('Approve at once, where the rules let the requester do that'),
+  })
+
+/** What somebody asks for: one action on any number of devices and targets. Derived from the specs. */
+export const wish = z.discriminatedUnion(
+  'action',
+  actionNames.map(wishFor) as [ReturnType<typeof wishFor>, ...ReturnType<typeof wishFor>[]],
+)
+export type Wish = z.infer<typeof wish>
+
+/** A row, and whether it was there before: an identical request while one is open is that one (LIFE7). */
+export interface Requested {
+  readonly row: ActionRow
+  readonly alreadyOpen: boolean
+}
+
+/** Writes a request down, and approves it where the wish says so. Nothing is written when any part of it cannot be. */
+export async function requestActions(
+  deps: ActionDeps,
+  transaction: Transaction<Schema>,
+  caller: Caller,
+  wanted: Wish,
+): Promise<Requested[]> {
+  const { action } = wanted
+  if (!caller.permissions.has(`respond:${action}`)) throw new RecourseError('forbidden')
+  const rules = await readSettings(transaction)
+  const spec = specOf(action)
+  const now = deps.source.nowMs()
+  if (wanted.until !== undefined && !('inverse' in spec.undo)) {
+    throw new RecourseError('not_undoable', 'an end can be set only for what can be undone')
+  }
+  if (wanted.until !== undefined && wanted.until <= now) throw new RecourseError('request_invalid', 'until has passed')
+  const members = membersOf(wanted, rules.batchLimit)
+  await checkDevices(transaction, action, members)
+
+  const before = new Map<string, ActionRow>()
+  for (const member of members) {
+    const open = await openTwin(transaction, action, wanted.until ?? null, member)
+    if (open !== undefined) before.set(keyOf(member), open)
+  }
+  const fresh = members.filter((member) => !before.has(keyOf(member)))
+  const rows = await insertBatch(deps, transaction, {
+    kind: 'do',
+    action,
+    comment: wanted.comment,
+    source: wanted.source,
+    requestedBy: caller,
+    expiresAt: Math.min(now + rules.approvalDays * 86_400_000, wanted.until ?? Number.POSITIVE_INFINITY),
+    until: wanted.until ?? null,
+    onConflict: 'ask',
+    members: fresh.map((member) => ({ ...member, undoOf: null })),
+  })
+  const approved = wanted.approve ? await approveOwn(deps, transaction, caller, rows, wanted.comment) : rows
+  const added = new Map(fresh.map((member, at) => [keyOf(member), approved[at]]))
+  return members.flatMap<Requested>((member) => {
+    const open = before.get(keyOf(member))
+    if (open !== undefined) return [{ row: open, alreadyOpen: true }]
+    const row = added.get(keyOf(member))
+    return row === undefined ? [] : [{ row, alreadyOpen: false }]
+  })
+}
+
+/** Approves what the caller has just asked for, in the same write. Throws where the rules want somebody else (POL6). */
+export async function approveOwn(
+  deps: ActionDeps,
+  transaction: Transaction<Schema>,
+  caller: Caller,
+  rows: readonly ActionRow[],
+  why: string,
+): Promise<ActionRow[]> {
+  if (rows.length === 0) return []
+  const hashes = await transaction
+    .selectFrom('batch')
+    .select(['id', 'content_hash'])
+    .where('id', 'in', [...new Set(rows.map((row) => row.batch_id))])
+    .execute()
+  const hashOf = new Map(hashes.map((it) => [it.id, it.content_hash]))
+  const choices = rows.map((row) => ({ action: row.id, contentHash: hashOf.get(row.batch_id) ?? '' }))
+  const { decided, problems } = await approveActions(deps, transaction, caller, choices, why)
+  const problem = problems[0]
+  if (problem !== undefined) throw new RecourseError(problem.code)
+  const after = new Map(decided.map((row) => [row.id, row]))
+  return rows.map((row) => after.get(row.id) ?? row)
+}
+
+export interface Member {
+  readonly device: DeviceId
+  /** Canonical JSON. */
+  readonly params: string
+  readonly target: { readonly kind: string; readonly key: string; readonly label: string }
+}
+
+const keyOf = (member: Member): string => `${member.device} ${member.params}`
+
+function membersOf({ action, targets }: Wish, limit: number): Member[] {
+  const members = new Map<string, Member>()
+  for (const { devices, params } of targets) {
+    const spec = specOf(action)
+    const plain: Json = JSON.parse(JSON.stringify(params))
+    const member = { params: canonicalJson(plain), target: spec.target(params) }
+    for (const device of devices) members.set(`${device} ${member.params}`, { device, ...member })
+    if (members.size > limit) throw new RecourseError('request_invalid', `more than ${limit} actions in one request`)
+  }
+  return [...members.values()]
+}
+
+async function checkDevices(
+  transaction: Transaction<Schema>,
+  action: ActionName,
+  members: readonly Member[],
+): Promise<void> {
+  const ids = [...new Set(members.map((it) => it.device))]
+  const rows = await transaction
+    .selectFrom('device')
+    .select(['id', 'name', 'status', 'facts'])
+    .where('id', 'in', ids)
+    .execute()
+  const byId = new Map(rows.map((row) => [row.id, row]))
+  for (const id of ids) {
+    const device = byId.get(id)
+    if (device === undefined) throw new RecourseError('not_found', `there is no device ${id}`)
+    if (device.status !== 'active') throw new RecourseError('device_revoked', `${device.name} is ${device.status}`)
+    const able = factsSchema.parse(JSON.parse(device.facts)).capabilities.find((it) => it.action === action)
+    if (able === undefined)
+      throw new RecourseError('action_unsupported', `the agent on ${device.name} does not know it`)
+    if (able.support === 'unsupported') {
+      throw new RecourseError('action_unsupported', `${device.name}: ${able.reason}`)
+    }
+  }
+}
+
+const factsSchema = z.object({ capabilities: z.array(capability) })
+
+const openTwin = (
+  transaction: Transaction<Schema>,
+  action: ActionName,
+  until: number | null,
+  { device, params, target }: Member,
+): Promise<ActionRow | undefined> =>
+  transaction
+    .selectFrom('action')
+    .selectAll()
+    .where('device_id', '=', device)
+    .where('target_kind', '=', target.kind)
+    .where('target_key', '=', target.key)
+    .where('status', 'in', ['pending-approval', 'queued', 'delivered', 'running'])
+    .where('kind', '=', 'do')
+    .where('action', '=', action)
+    .where('params', '=', params)
+    .where('until', until === null ? 'is' : '=', until)
+    .where('cancel_requested_at', 'is', null)
+    .orderBy('created_at')
+    .executeTakeFirst()
+
+export interface NewBatch {
+  readonly kind: 'do' | 'undo'
+  readonly action: ActionName
+  readonly comment: string
+  readonly source: ActionSource
+  readonly requestedBy: Caller
+  readonly expiresAt: number
+  readonly until: number | null
+  readonly onConflict: ActionRow['on_conflict']
+  readonly members: readonly (Member & { readonly undoOf: ActionId | null })[]
+}
+
+const rowsPerInsert = 100
+
+/** Writes down a batch, its rows, their events and the audit entry. An empty one is not written. */
+export async function insertBatch(
+  { audit, source }: Pick<ActionDeps, 'audit' | 'source'>,
+  transaction: Transaction<Schema>,
+  wanted: NewBatch,
+): Promise<ActionRow[]> {
+  if (wanted.members.length === 0) return []
+  const now = source.nowMs()
+  const id = newId<BatchId>(source)
+  const { kind, action, comment, requestedBy } = wanted
+  const bare = { id, kind, action, comment, source: wanted.source, requested_by: requestedBy.name }
+  const rows = wanted.members.map(
+    (member): ActionRow => ({
+      ...nothingYet,
+      id: newId<ActionId>(source),
+      batch_id: id,
+      device_id: member.device,
+      kind,
+      action,
+      params: member.params,
+      target_kind: member.target.kind,
+      target_key: member.target.key,
+      target_label: member.target.label,
+      source: wanted.source,
+      comment,
+      requested_by: requestedBy.name,
+      approval_expires_at: wanted.expiresAt,
+      until: wanted.until,
+      created_at: now,
+      undo_of: member.undoOf,
+      on_conflict: wanted.onConflict,
+    }),
+  )
+  const batch = { ...bare, content_hash: contentHash(bare, rows), created_at: now }
+  await transaction.insertInto('batch').values(batch).execute()
+  const first = await appendEvents(transaction, now, rows.map(changedEvent))
+  const numbered = rows.map((row, at) => ({ ...row, revision: first + at }))
+  for (let from = 0; from < numbered.length; from += rowsPerInsert) {
+    await transaction
+      .insertInto('action')
+      .values(numbered.slice(from, from + rowsPerInsert))
+      .execute()
+  }
+  await audit.append(transaction, {
+    actor: actorOf(requestedBy),
+    kind: kind === 'do' ? 'action.requested' : 'action.undo-requested',
+    body: {
+      batch: id,
+      action,
+      comment,
+      source: wanted.source,
+      until: wanted.until,
+      contentHash: batch.content_hash,
+      members: rows.map((row) => ({
+        action: row.id,
+        device: row.device_id,
+        ...(row.undo_of === null ? { params: row.params } : { undoOf: row.undo_of }),
+      })),
+    },
+  })
+  return numbered
+}
+
+const nothingYet = {
+  status: 'pending-approval',
+  effect: 'none',
+  proved_at: null,
+  decided_by: null,
+  queue_expires_at: null,
+  decided_at: null,
+  sent_at: null,
+  delivered_at: null,
+  begun_at: null,
+  ended_at: null,
+  cancel_requested_at: null,
+  cancel_requested_by: null,
+  cancel_refused_at: null,
+  outcome: null,
+  undone_by: null,
+  mandate_id: null,
+  leaf: null,
+  proof: null,
+  revision: 0,
+} as const

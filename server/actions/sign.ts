@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto'
+import type { Selectable, Transaction } from 'kysely'
+import { encode } from '../../protocol/codec.ts'
+import { type MandateId, newId } from '../../protocol/ids.ts'
+import type { Leaf, Mandate } from '../../protocol/mandate.ts'
+import { merkleTree } from '../../protocol/merkle.ts'
+import type { Signer } from '../keys/signer.ts'
+import type { BatchTable, Schema } from '../store/schema.ts'
+import type { ActionDeps } from './deps.ts'
+import type { ActionRow } from './life.ts'
+
+/** A device's share of a signed mandate, as the row keeps it. */
+export interface Share {
+  readonly mandate_id: MandateId
+  readonly leaf: Uint8Array
+  readonly proof: Uint8Array
+}
+
+export interface Decision {
+  readonly batch: Selectable<BatchTable>
+  readonly rows: readonly ActionRow[]
+  readonly decidedBy: readonly string[]
+  readonly at: number
+  readonly expiresAt: number
+}
+
+/** Signs once what was decided for all these rows of one batch (TRU2), and stores it. The shares come in the order of the rows. */
+export async function signMandate(
+  { keys, source }: Pick<ActionDeps, 'keys' | 'source'>,
+  transaction: Transaction<Schema>,
+  { batch, rows, decidedBy, at, expiresAt }: Decision,
+): Promise<Share[]> {
+  const leaves = rows.map((row) => encode(leafOf(row)))
+  const { root, proofs } = merkleTree(leaves, sha256)
+  const id = newId<MandateId>(source)
+  const mandate: Mandate = {
+    v: 1,
+    mandateId: id,
+    kind: batch.kind,
+    action: batch.action,
+    root: new Uint8Array(root),
+    size: leaves.length,
+    comment: batch.comment,
+    requestedBy: batch.requested_by,
+    decidedBy: [...decidedBy],
+    issuedAt: at,
+    notBefore: at,
+    expiresAt,
+    until: rows[0]?.until ?? null,
+  }
+  const { body, keyId, signature } = keys.mandate().sign('mandate', encode(mandate))
+  await transaction.insertInto('mandate').values({ id, body, key_id: keyId, signature, created_at: at }).execute()
+  return leaves.map((leaf, index) => {
+    const proof = proofs[index]
+    if (proof === undefined) throw new Error('a leaf without a proof')
+    return { mandate_id: id, leaf, proof: encode({ ...proof, path: [...proof.path] }) }
+  })
+}
+
+/** Signs the very same bytes with the next key, for orders that no device has confirmed: their old key is about to be retired (TRU4). */
+export async function signWaitingAnew(
+  transaction: Transaction<Schema>,
+  next: Signer,
+  previousKeyId: string,
+): Promise<void> {
+  const waiting = await transaction
+    .selectFrom('mandate')
+    .select(['id', 'body'])
+    .where('key_id', '=', previousKeyId)
+    .where('id', 'in', (it) =>
+      it
+        .selectFrom('action')
+        .select('mandate_id')
+        .where('status', '=', 'queued')
+        .where('mandate_id', 'is not', null)
+        .$castTo<{ mandate_id: MandateId }>(),
+    )
+    .execute()
+  for (const { id, body } of waiting) {
+    const { keyId, signature } = next.sign('mandate', body)
+    await transaction.updateTable('mandate').set({ key_id: keyId, signature }).where('id', '=', id).execute()
+  }
+}
+
+function leafOf(row: ActionRow): Leaf {
+  const head = { v: 1, actionId: row.id, deviceId: row.device_id } as const
+  if (row.kind === 'do') return { ...head, kind: 'do', params: JSON.parse(row.params) }
+  if (row.undo_of === null) throw new Error('an undo that names no action')
+  return { ...head, kind: 'undo', undoOf: row.undo_of, onConflict: row.on_conflict }
+}
+
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()

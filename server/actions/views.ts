@@ -1,0 +1,129 @@
+import type { Kysely } from 'kysely'
+import * as z from 'zod'
+import { actionNames, specOf, undoTitleOf } from '../../protocol/actions/index.ts'
+import { actionId, batchId, deviceId } from '../../protocol/ids.ts'
+import { outcome, timeMs } from '../../protocol/outcome.ts'
+import { effect, status } from '../../protocol/status.ts'
+import type { Schema } from '../store/schema.ts'
+import type { ActionRow } from './life.ts'
+import { actionSources } from './request.ts'
+import { canBeUndone } from './undo.ts'
+
+const time = timeMs.nullable()
+
+/** A row of the action center, as the API shows it. Text from devices and operators is data. */
+export const actionView = z
+  .strictObject({
+    id: actionId,
+    batch: batchId,
+    /** What an approval must name (POL6). */
+    contentHash: z.string(),
+    device: z.strictObject({ id: deviceId, name: z.string() }),
+    kind: z.enum(['do', 'undo']),
+    action: z.enum(actionNames),
+    title: z.string(),
+    risk: z.enum(['safe', 'disruptive', 'destructive']),
+    /** The words for taking it back; null when that cannot be. */
+    undoTitle: z.string().nullable(),
+    params: z.record(z.string(), z.unknown()),
+    target: z.strictObject({ kind: z.string(), label: z.string() }),
+    status,
+    effect,
+    provedAt: time,
+    source: z.enum(actionSources),
+    comment: z.string(),
+    requestedBy: z.string(),
+    decidedBy: z.string().nullable(),
+    createdAt: timeMs,
+    decidedAt: time,
+    sentAt: time,
+    deliveredAt: time,
+    begunAt: time,
+    endedAt: time,
+    /** When it expires by itself if nobody decides, or if the device does not come (LIFE3). */
+    expiresAt: time,
+    until: time,
+    cancel: z
+      .strictObject({ at: timeMs, by: z.string(), answer: z.enum(['waiting', 'cancelled', 'too-late', 'ended']) })
+      .nullable(),
+    outcome: outcome.nullable(),
+    undoOf: actionId.nullable(),
+    undoneBy: actionId.nullable(),
+    /** Whether an undo can be asked for now. */
+    canUndo: z.boolean(),
+    onConflict: z.enum(['ask', 'beside', 'replace']),
+    revision: z.int(),
+  })
+  .meta({ id: 'Action' })
+export type ActionView = z.infer<typeof actionView>
+
+/** Views of the rows, in their order; looks up what stands in other tables. */
+export async function viewActions(db: Kysely<Schema>, rows: readonly ActionRow[]): Promise<ActionView[]> {
+  if (rows.length === 0) return []
+  const devices = await db
+    .selectFrom('device')
+    .select(['id', 'name'])
+    .where('id', 'in', [...new Set(rows.map((row) => row.device_id))])
+    .execute()
+  const batches = await db
+    .selectFrom('batch')
+    .select(['id', 'content_hash'])
+    .where('id', 'in', [...new Set(rows.map((row) => row.batch_id))])
+    .execute()
+  const nameOf = new Map(devices.map((it) => [it.id, it.name]))
+  const hashOf = new Map(batches.map((it) => [it.id, it.content_hash]))
+  return rows.map((row) => viewOf(row, nameOf.get(row.device_id) ?? '', hashOf.get(row.batch_id) ?? ''))
+}
+
+function viewOf(row: ActionRow, deviceName: string, contentHash: string): ActionView {
+  const spec = specOf(row.action)
+  const undoTitle = undoTitleOf(row.action)
+  return {
+    id: row.id,
+    batch: row.batch_id,
+    contentHash,
+    device: { id: row.device_id, name: deviceName },
+    kind: row.kind,
+    action: row.action,
+    title: row.kind === 'undo' ? (undoTitle ?? spec.title) : spec.title,
+    risk: spec.risk,
+    undoTitle,
+    params: JSON.parse(row.params),
+    target: { kind: row.target_kind, label: row.target_label },
+    status: row.status,
+    effect: row.effect,
+    provedAt: row.proved_at,
+    source: row.source,
+    comment: row.comment,
+    requestedBy: row.requested_by,
+    decidedBy: row.decided_by,
+    createdAt: row.created_at,
+    decidedAt: row.decided_at,
+    sentAt: row.sent_at,
+    deliveredAt: row.delivered_at,
+    begunAt: row.begun_at,
+    endedAt: row.ended_at,
+    expiresAt: expiryOf(row),
+    until: row.until,
+    cancel: cancelOf(row),
+    outcome: row.outcome === null ? null : JSON.parse(row.outcome),
+    undoOf: row.undo_of,
+    undoneBy: row.undone_by,
+    canUndo: canBeUndone(row),
+    onConflict: row.on_conflict,
+    revision: row.revision,
+  }
+}
+
+function expiryOf(row: ActionRow): number | null {
+  if (row.status === 'pending-approval') return row.approval_expires_at
+  return row.status === 'queued' ? row.queue_expires_at : null
+}
+
+function cancelOf(row: ActionRow): ActionView['cancel'] {
+  if (row.cancel_requested_at === null) return null
+  const asked = { at: row.cancel_requested_at, by: row.cancel_requested_by ?? '' }
+  if (row.status === 'cancelled') return { ...asked, answer: 'cancelled' }
+  if (row.cancel_refused_at !== null) return { ...asked, answer: 'too-late' }
+  return { ...asked, answer: row.ended_at === null ? 'waiting' : 'ended' }
+}

@@ -1,0 +1,71 @@
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import * as z from 'zod'
+import { RecourseError } from '../../protocol/errors.ts'
+import type { Signed } from '../../protocol/mandate.ts'
+import { signWaitingAnew } from '../actions/sign.ts'
+import type { Audit } from '../audit/chain.ts'
+import type { Keys } from '../keys/keys.ts'
+import { appendEvents } from '../live/feed.ts'
+import { actorOf } from '../people/permissions.ts'
+import { readSettings, settings, settingsChange, writeSettings } from '../settings.ts'
+import type { Source } from '../source.ts'
+import type { Store } from '../store/store.ts'
+import { callerOf } from './access.ts'
+import { answerOnce } from './answer-once.ts'
+
+export interface SettingsRoutesDeps {
+  readonly store: Store
+  readonly audit: Audit
+  readonly source: Source
+  readonly keys: Keys
+  announceKey(statement: Signed): Promise<void>
+}
+
+export function settingsRoutes(bare: FastifyInstance, deps: SettingsRoutesDeps): void {
+  const { store, audit, source, keys } = deps
+  const app = bare.withTypeProvider<ZodTypeProvider>()
+
+  app.get(
+    '/v1/settings',
+    { schema: { tags: ['settings'], summary: 'The rules in force', response: { 200: settings } } },
+    async () => readSettings(store.read),
+  )
+
+  app.patch(
+    '/v1/settings',
+    { schema: { tags: ['settings'], summary: 'Change rules', body: settingsChange, response: { 200: settings } } },
+    async (request, reply) =>
+      answerOnce(deps, request, reply, async (transaction, caller) => {
+        if (!caller.permissions.has('settings')) throw new RecourseError('forbidden')
+        await writeSettings(transaction, request.body)
+        await audit.append(transaction, { actor: actorOf(caller), kind: 'setting.changed', body: { ...request.body } })
+        await appendEvents(transaction, source.nowMs(), [{ type: 'setting.changed', body: { ...request.body } }])
+        return { status: 200, body: await readSettings(transaction) }
+      }),
+  )
+
+  app.post(
+    '/v1/keys/rotate',
+    {
+      schema: {
+        tags: ['settings'],
+        summary: 'Make a new mandate key; the old one vouches for it and ends',
+        response: { 200: z.strictObject({ keyId: z.string() }) },
+      },
+    },
+    async (request) => {
+      const actor = actorOf(callerOf(request))
+      const statement = await keys.rotate(async (transaction, next, previousKeyId) => {
+        await signWaitingAnew(transaction, next, previousKeyId)
+        await audit.append(transaction, {
+          actor,
+          kind: 'key.rotated',
+          body: { keyId: next.keyId, retires: previousKeyId },
+        })
+      })
+      await deps.announceKey(statement)
+      return { keyId: keys.mandate().keyId }
+    },
+  )
+}

@@ -1,0 +1,81 @@
+import type { Selectable } from 'kysely'
+import type { Permission } from '../people/permissions.ts'
+import type { EventTable } from '../store/schema.ts'
+import type { Store } from '../store/store.ts'
+
+/**
+ * INVARIANTS
+ * - The table is the only buffer: a listener that is slow or was away reads on from the number it has, and costs no memory meanwhile.
+ * - Waking is a hint. A lost one costs at most the time of a heartbeat.
+ */
+export interface Feed {
+  /** Says that there may be something new. */
+  wake(): void
+  /** Called after each wake, at most once per turn of the event loop. */
+  subscribe(listener: () => void): Disposable
+  /** What follows the number, as far as the permissions let one see; and up to where that was looked through. */
+  after(
+    id: number,
+    permissions: ReadonlySet<Permission>,
+  ): Promise<{ events: Selectable<EventTable>[]; through: number }>
+  /** The numbers there are: oldest kept and newest; 0 when there is none. */
+  range(): Promise<{ oldest: number; newest: number }>
+}
+
+const eventsAtOnce = 200
+
+export function newFeed(store: Store): Feed {
+  const listeners = new Set<() => void>()
+  let woken = false
+  return {
+    wake: () => {
+      if (woken || listeners.size === 0) return
+      woken = true
+      setImmediate(() => {
+        woken = false
+        for (const listener of listeners) listener()
+      })
+    },
+    subscribe: (listener) => {
+      listeners.add(listener)
+      return { [Symbol.dispose]: () => listeners.delete(listener) }
+    },
+    after: async (id, permissions) => {
+      const events = await store.read
+        .selectFrom('event')
+        .selectAll()
+        .where('id', '>', id)
+        .orderBy('id')
+        .limit(eventsAtOnce)
+        .execute()
+      const through = events.at(-1)?.id ?? id
+      return { events: events.filter((event) => permissions.has(neededFor(event.type))), through }
+    },
+    range: async () => {
+      const found = await store.read
+        .selectFrom('event')
+        .select((it) => [it.fn.min('id').as('oldest'), it.fn.max('id').as('newest')])
+        .executeTakeFirst()
+      return { oldest: found?.oldest ?? 0, newest: found?.newest ?? 0 }
+    },
+  }
+}
+
+/** What one must be allowed to see an event; kinds that nobody thought of are for those who manage people. */
+function neededFor(type: string): Permission {
+  const [kind] = type.split('.')
+  return kind === 'action' || kind === 'device' || kind === 'setting' ? 'view' : 'people-manage'
+}
+
+const keptMs = 7 * 86_400_000
+
+/** Forgets events that nobody will resume from any more; the newest stays, so that numbers never repeat. */
+export async function pruneEvents(store: Store, now: number): Promise<void> {
+  await store.write((transaction) =>
+    transaction
+      .deleteFrom('event')
+      .where('at', '<', now - keptMs)
+      .where('id', '<', (it) => it.selectFrom('event as newest').select((e) => e.fn.max('newest.id').as('id')))
+      .execute(),
+  )
+}

@@ -1,0 +1,55 @@
+import type { Kysely, Transaction } from 'kysely'
+import * as z from 'zod'
+import type { Schema } from './store/schema.ts'
+
+/** What an administrator may change while the control plane runs. Every field has a default, so an empty store has settings. */
+export const settings = z.strictObject({
+  separationOfDuties: z
+    .boolean()
+    .default(true)
+    .describe('Whoever asks for an action that is not safe does not approve it (POL6)'),
+  destructiveApprovals: z
+    .union([z.literal(1), z.literal(2)])
+    .default(1)
+    .describe('How many different people must approve a destructive action (POL6)'),
+  approvalDays: z
+    .int()
+    .min(1)
+    .max(30)
+    .default(7)
+    .describe('After so many days without a decision a request expires (LIFE3)'),
+  queueDays: z.int().min(1).max(30).default(3).describe('An order waits so long for an absent device (LIFE3)'),
+  historyDays: z.int().min(1).max(3_650).default(180).describe('Ended actions are kept so long (AUD2)'),
+  batchLimit: z.int().min(1).max(1_000).default(1_000).describe('Most actions of one request'),
+})
+export type Settings = z.infer<typeof settings>
+
+export const settingsChange = z
+  .strictObject(
+    Object.fromEntries(settingNames().map((name) => [name, settings.shape[name].unwrap().optional()])) as {
+      [Name in keyof Settings]: z.ZodOptional<ReturnType<(typeof settings.shape)[Name]['unwrap']>>
+    },
+  )
+  .refine((change) => Object.keys(change).length > 0, 'name at least one setting')
+export type SettingsChange = z.infer<typeof settingsChange>
+
+function settingNames(): (keyof Settings)[] {
+  return Object.keys(settings.shape) as (keyof Settings)[]
+}
+
+export async function readSettings(db: Kysely<Schema>): Promise<Settings> {
+  const rows = await db.selectFrom('setting').selectAll().where('name', 'in', settingNames()).execute()
+  return settings.parse(Object.fromEntries(rows.map(({ name, value }) => [name, JSON.parse(value)])))
+}
+
+export async function writeSettings(transaction: Transaction<Schema>, change: SettingsChange): Promise<void> {
+  for (const [name, changed] of Object.entries(change)) {
+    if (changed === undefined) continue
+    const value = JSON.stringify(changed)
+    await transaction
+      .insertInto('setting')
+      .values({ name, value })
+      .onConflict((it) => it.column('name').doUpdateSet({ value }))
+      .execute()
+  }
+}

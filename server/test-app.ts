@@ -1,0 +1,221 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
+import { pino } from 'pino'
+import { actionNames } from '../protocol/actions/index.ts'
+import { type DeviceId, newId } from '../protocol/ids.ts'
+import type { ActionDeps } from './actions/deps.ts'
+import { createActions } from './actions/dispatch.ts'
+import { type FakeFleet, newFakeFleet } from './actions/fake-fleet.ts'
+import type { ActionView } from './actions/views.ts'
+import { buildApp } from './app.ts'
+import { newAudit } from './audit/chain.ts'
+import { defaultRateLimits, type RateLimits } from './http/rate-limit.ts'
+import { type Keys, openKeys } from './keys/keys.ts'
+import { type Feed, newFeed } from './live/events.ts'
+import type { PeopleDeps } from './people/deps.ts'
+import { newPasswords } from './people/passwords.ts'
+import { openSetUp } from './people/setup.ts'
+import type { Source } from './source.ts'
+import { openSqlite } from './store/sqlite.ts'
+import type { Store } from './store/store.ts'
+
+/** A clock that tests move by hand, and random bytes that repeat. */
+export interface TestSource extends Source {
+  advance(ms: number): void
+}
+
+export function newTestSource(seed = 'test'): TestSource {
+  let now = 1_800_000_000_000
+  let drawn = 0
+  const randomBytes = (length: number) => {
+    const parts: Buffer[] = []
+    for (let size = 0; size < length; size += 32) {
+      parts.push(createHash('sha256').update(`${seed} ${drawn++}`).digest())
+    }
+    return new Uint8Array(Buffer.concat(parts).subarray(0, length))
+  }
+  return {
+    nowMs: () => now,
+    random16: () => randomBytes(16),
+    randomBytes,
+    advance: (ms) => {
+      now += ms
+    },
+  }
+}
+
+/** The whole server without sockets: a real store in a folder of its own, a fake fleet, and people who are signed in. */
+export interface TestServer {
+  readonly app: FastifyInstance
+  readonly store: Store
+  readonly source: TestSource
+  readonly fleet: FakeFleet
+  readonly keys: Keys
+  readonly feed: Feed
+  readonly actions: ActionDeps
+  readonly people: PeopleDeps
+  /** Calls as somebody; the body goes as JSON, the answer comes parsed. */
+  call(
+    as: Person | null,
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    url: string,
+    body?: unknown,
+    headers?: Headers,
+  ): Promise<Answered>
+  addPerson(name: string, role: 'viewer' | 'responder' | 'administrator'): Promise<Person>
+  readonly admin: Person
+  addDevice(name: string): Promise<DeviceId>
+  close(): Promise<void>
+}
+
+type Headers = { readonly [name: string]: string }
+
+export interface Person {
+  readonly name: string
+  readonly cookie: string
+}
+
+export interface Answered {
+  readonly status: number
+  /** Parsed JSON; tests look into it freely. */
+  readonly body: { [key: string]: never }
+  readonly raw: LightMyRequestResponse
+}
+
+export const testPassword = 'correct horse battery'
+
+export async function startTestServer(
+  options: { separationOfDuties?: boolean; rateLimits?: RateLimits } = {},
+): Promise<TestServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'recourse-server-'))
+  const source = newTestSource()
+  const sqlite = await openSqlite({ folder })
+  let feed: Feed | null = null
+  const store: Store = {
+    ...sqlite,
+    write: async (work) => {
+      const result = await sqlite.write(work)
+      feed?.wake()
+      return result
+    },
+  }
+  feed = newFeed(store)
+  const keys = await openKeys({ folder: join(folder, 'keys'), store, source })
+  const audit = newAudit(keys.audit, source.nowMs)
+  const log = pino({ level: 'silent' })
+  const fleet = newFakeFleet(source.nowMs, () => seam)
+  const actions: ActionDeps = { store, audit, keys, source, devices: fleet, log }
+  const seam = createActions(actions)
+  const passwords = newPasswords()
+  const people: PeopleDeps = { store, audit, source, passwords, keys }
+  const hosts = new Set(['localhost'])
+  const app = await buildApp({
+    store,
+    audit,
+    keys,
+    source,
+    devices: fleet,
+    feed,
+    passwords,
+    log,
+    rateLimits: options.rateLimits ?? { ...defaultRateLimits, perMinute: 1e6, perHour: 1e6, sessionPerMinute: 1e6 },
+    web: { secure: false, origins: new Set(['http://localhost']), hosts, trustedProxies: [], tls: null },
+    ready: () => true,
+    connectedDevices: () => 0,
+  })
+
+  const call: TestServer['call'] = async (as, method, url, body, headers = {}) => {
+    const request: InjectOptions = {
+      method,
+      url,
+      headers: {
+        'recourse-client': 'test',
+        ...(as === null ? {} : { cookie: as.cookie }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
+    }
+    const raw = await app.inject(request)
+    const isJson = String(raw.headers['content-type']).includes('json') && raw.body.startsWith('{')
+    return { status: raw.statusCode, body: isJson && !raw.body.includes('\n') ? JSON.parse(raw.body) : {}, raw }
+  }
+  const personFrom = (name: string, raw: LightMyRequestResponse): Person => ({
+    name,
+    cookie: String(raw.headers['set-cookie']).split(';')[0] ?? '',
+  })
+
+  const secret = await openSetUp(people)
+  const separationOfDuties = options.separationOfDuties ?? true
+  const first = { secret, name: 'admin', password: testPassword, separationOfDuties }
+  const admin = personFrom('admin', (await call(null, 'POST', '/v1/setup', first)).raw)
+
+  return {
+    app,
+    store,
+    source,
+    fleet,
+    keys,
+    feed,
+    actions,
+    people,
+    call,
+    admin,
+    addPerson: async (name, role) => {
+      await call(admin, 'POST', '/v1/people', { name, password: testPassword, role })
+      const { raw } = await call(null, 'POST', '/v1/sign-in', { name, password: testPassword })
+      return personFrom(name, raw)
+    },
+    addDevice: async (name) => {
+      const id = newId<DeviceId>(source)
+      const capabilities = actionNames.map((action) => ({ action, support: 'supported', reason: '' }))
+      const facts = JSON.stringify({ capabilities })
+      await store.write((transaction) =>
+        transaction
+          .insertInto('device')
+          .values({
+            id,
+            name,
+            platform: 'linux',
+            facts,
+            tags: '[]',
+            status: 'active',
+            enrolled_at: source.nowMs(),
+            token_id: 't',
+            last_seen_at: null,
+            stored_sequence: 0,
+            in_force: '[]',
+            in_force_at: null,
+            simulated: 0,
+          })
+          .execute(),
+      )
+      fleet.device(id)
+      return id
+    },
+    close: async () => {
+      await app.close()
+      await store.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export const aHash = createHash('sha256').update('evil').digest('hex')
+
+/** The body of a request to quarantine one path on some devices. */
+export const quarantine = (devices: readonly DeviceId[], path = '/tmp/evil', rest: object = {}) => ({
+  action: 'quarantine-file',
+  targets: [{ devices, params: { path, sha256: aHash } }],
+  comment: 'it is evil',
+  ...rest,
+})
+
+/** The actions of an answer to a request. */
+export const actionsIn = (answer: Answered): (ActionView & { alreadyOpen: boolean })[] => answer.body.actions ?? []
+
+/** An answer that is one action. */
+export const actionIn = (answer: Answered): ActionView => answer.body as never
