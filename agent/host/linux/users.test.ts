@@ -1,11 +1,26 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, copyFileSync, linkSync, realpathSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { linuxFiles } from './files.ts'
 import { libc } from './libc.ts'
 import { asRoot, scratch } from './scratch.ts'
+
+const started = new Set<ChildProcess>()
+const start = (program: string, args: string[], argv0 = program) => {
+  const child = spawn(program, args, { argv0 })
+  started.add(child)
+  return child
+}
+afterEach(async () => {
+  for (const child of started) {
+    const ended = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : null
+    child.kill('SIGKILL')
+    await ended
+  }
+  started.clear()
+})
 
 const pidsUsing = (place: ReturnType<typeof scratch>, name: string): number[] => {
   using directory = linuxFiles(libc()).openDirectory(place.path())
@@ -17,7 +32,7 @@ test('[LIFE10] who has a file open is found, also by another name of it, and who
   using place = scratch()
   writeFileSync(place.bytes('file'), 'x')
   linkSync(place.bytes('file'), place.bytes('other name'))
-  const child = spawn('/bin/sh', ['-c', 'exec 3<"$0"; echo open; read _ ', place.bytes('file').toString()])
+  const child = start('/bin/sh', ['-c', 'exec 3<"$0"; echo open; read _ ', place.bytes('file').toString()])
   await once(child.stdout, 'data')
   expect(pidsUsing(place, 'file')).toEqual([child.pid])
   renameSync(place.bytes('file'), place.bytes('moved'))
@@ -31,11 +46,9 @@ test('[LIFE10] who runs a file is found, though it holds no descriptor on it', a
   using place = scratch()
   copyFileSync(realpathSync('/bin/sleep'), place.bytes('program'))
   chmodSync(place.bytes('program'), 0o700)
-  const child = spawn(place.bytes('program').toString(), ['600'], { argv0: 'sleep' })
+  const child = start(place.bytes('program').toString(), ['600'], 'sleep')
   await once(child, 'spawn')
   expect(pidsUsing(place, 'program')).toEqual([child.pid])
-  child.kill('SIGKILL')
-  await once(child, 'exit')
 })
 
 test.skipIf(!asRoot)(
@@ -52,7 +65,7 @@ test.skipIf(!asRoot)(
     fs.closeSync(file)
     console.log('mapped')
     setInterval(() => {}, 1e6)`
-    const child = spawn(process.execPath, ['-e', program, place.bytes('library').toString()])
+    const child = start(process.execPath, ['-e', program, place.bytes('library').toString()])
     await once(child.stdout, 'data')
     expect(pidsUsing(place, 'library')).toEqual([child.pid])
     child.kill('SIGKILL')
