@@ -37,7 +37,7 @@ export interface Vault {
   /** What the vault holds of the record, by its names; while it is being sealed, `plain`. For `stray` see {@link VaultItem}. */
   holds(record: FileRecord): VaultItem['state'] | 'nothing'
   /** Reads the item through and compares it with its hash; `record_damaged` is a value here, not an exception. */
-  check(record: FileRecord): Promise<{ intact: boolean; detail: string }>
+  check(item: Pick<FileRecord, 'item' | 'sha256' | 'sizeBytes'>): Promise<{ intact: boolean; detail: string }>
   /**
    * Puts the file back at `path` (the record's own, or one beside it), never replacing anything: bytes, metadata, holes. RecourseError `place_taken`,
    * `place_changed`, `record_damaged`. The item stays until {@link release}.

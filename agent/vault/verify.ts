@@ -3,13 +3,13 @@ import type { Directory } from '../host/host.ts'
 import { contentHash } from './content.ts'
 import { codeOf } from './failures.ts'
 import type { VaultFolder } from './folder.ts'
-import { itemName, nameOf, readItemName, textOf } from './layout.ts'
+import { type ItemKey, itemName, nameOf, readItemName, textOf } from './layout.ts'
 import { contentBytes, sealedBytes } from './sealed-format.ts'
 import { verifyBlob } from './unseal.ts'
-import type { FileRecord, Vault, VaultItem } from './vault.ts'
+import type { Vault, VaultItem } from './vault.ts'
 
 /** What the names say; nothing is read. */
-export const heldState = (folder: VaultFolder, record: FileRecord): ReturnType<Vault['holds']> => {
+export const heldState = (folder: VaultFolder, record: ItemKey): ReturnType<Vault['holds']> => {
   if (folder.plain.look(itemName(record)) !== null) return 'plain'
   const isPointed = folder.items.look(itemName(record)) !== null
   if (isPointed && folder.sealed.look(nameOf(record.sha256)) !== null) return 'sealed'
@@ -17,7 +17,7 @@ export const heldState = (folder: VaultFolder, record: FileRecord): ReturnType<V
 }
 
 /** Reads an item through. What the machine refuses is thrown; damage is an answer. */
-export const checkItem = async (folder: VaultFolder, record: FileRecord): ReturnType<Vault['check']> => {
+export const checkItem = async (folder: VaultFolder, record: CheckedItem): ReturnType<Vault['check']> => {
   try {
     switch (heldState(folder, record)) {
       case 'plain':
@@ -41,7 +41,9 @@ export const checkItem = async (folder: VaultFolder, record: FileRecord): Return
   }
 }
 
-async function checkPlain(folder: VaultFolder, record: FileRecord) {
+type CheckedItem = Parameters<Vault['check']>[0]
+
+async function checkPlain(folder: VaultFolder, record: CheckedItem) {
   using file = folder.plain.openFile(itemName(record))
   const isWhole = file.sizeBytes() === record.sizeBytes && (await contentHash(file, record.sizeBytes)) === record.sha256
   return isWhole
@@ -52,7 +54,7 @@ async function checkPlain(folder: VaultFolder, record: FileRecord) {
       }
 }
 
-async function checkSealed(folder: VaultFolder, record: FileRecord) {
+async function checkSealed(folder: VaultFolder, record: CheckedItem) {
   using blob = folder.sealed.openFile(nameOf(record.sha256))
   const sizeBytes = await verifyBlob(folder.key, blob, record.sha256)
   return sizeBytes === record.sizeBytes
