@@ -50,7 +50,7 @@ const doing = <Name extends ActionName>(fixture: ActionFixture<Name>): void => {
     await whole.apply(await whole.prepared())
     await eachCut(fixture, 'apply', async (world, record, at) => {
       await world.apply(record)
-      expect(world.seen(), at).toEqual(whole.seen())
+      expect({ at, seen: world.seen() }).toEqual({ at, seen: whole.seen() })
     })
   })
 
@@ -59,15 +59,15 @@ const doing = <Name extends ActionName>(fixture: ActionFixture<Name>): void => {
     const untouched = whole.seen()
     await whole.apply(await whole.prepared())
     await eachRefusal(fixture, 'apply', async (world, record, failure, at) => {
-      if (failure !== null) expect(errors[codeOf(failure, at)], at).toBeDefined()
+      if (failure !== null) expect(errors[codeOf(failure, at)]).toBeDefined()
       if (failure !== null && world.reversible) {
         await world.revert(record)
-        expect(world.restorable(world.seen()), at).toEqual(whole.restorable(untouched))
+        expect({ at, seen: world.restorable(world.seen()) }).toEqual({ at, seen: whole.restorable(untouched) })
         return
       }
-      if (failure !== null) expect(newlySuspended(untouched, world.seen()), at).toEqual([])
+      if (failure !== null) expect({ at, seen: newlySuspended(untouched, world.seen()) }).toEqual({ at, seen: [] })
       await world.apply(record)
-      expect(world.seen(), at).toEqual(whole.seen())
+      expect({ at, seen: world.seen() }).toEqual({ at, seen: whole.seen() })
     })
   })
 
@@ -108,7 +108,7 @@ const undoing = <Name extends ActionName>(fixture: ActionFixture<Name>): void =>
     const before = await enter(fixture)
     await eachCut(fixture, 'apply', async (world, record, at) => {
       await world.revert(record)
-      expect(world.restorable(world.seen()), at).toEqual(before.restorable(before.seen()))
+      expect({ at, seen: world.restorable(world.seen()) }).toEqual({ at, seen: before.restorable(before.seen()) })
     })
   })
 
@@ -116,7 +116,7 @@ const undoing = <Name extends ActionName>(fixture: ActionFixture<Name>): void =>
     const before = await enter(fixture)
     await eachCut(fixture, 'revert', async (world, record, at) => {
       await world.revert(record)
-      expect(world.restorable(world.seen()), at).toEqual(before.restorable(before.seen()))
+      expect({ at, seen: world.restorable(world.seen()) }).toEqual({ at, seen: before.restorable(before.seen()) })
     })
   })
 
@@ -156,9 +156,9 @@ const undoing = <Name extends ActionName>(fixture: ActionFixture<Name>): void =>
   test('[A7] [JRN6] each effect the machine refuses to an undo is told by its code, and the undo can be repeated', async () => {
     const before = await enter(fixture)
     await eachRefusal(fixture, 'revert', async (world, record, failure, at) => {
-      if (failure !== null) expect(errors[codeOf(failure, at)], at).toBeDefined()
+      if (failure !== null) expect(errors[codeOf(failure, at)]).toBeDefined()
       await world.revert(record)
-      expect(world.restorable(world.seen()), at).toEqual(before.restorable(before.seen()))
+      expect({ at, seen: world.restorable(world.seen()) }).toEqual({ at, seen: before.restorable(before.seen()) })
     })
   })
 }

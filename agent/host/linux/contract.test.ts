@@ -58,7 +58,7 @@ const family = () => {
     },
     end,
     endAll: async () => {
-      for (const pid of [...started.keys()]) await end(pid)
+      for (const pid of started.keys()) await end(pid)
     },
   }
 }

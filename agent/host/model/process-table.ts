@@ -60,7 +60,7 @@ export class ProcessTable {
 
   /** The power goes: every process ends without a trace. */
   clear(): void {
-    for (const { pid } of [...this.#all.values()]) {
+    for (const pid of this.#all.keys()) {
       this.end(pid)
       this.#all.delete(pid)
     }

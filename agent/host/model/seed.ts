@@ -17,5 +17,3 @@ export const seeded = (seed: number) => {
     },
   }
 }
-
-export type Seeded = ReturnType<typeof seeded>
