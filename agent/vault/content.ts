@@ -38,6 +38,21 @@ export const copyContent = async (
   if (target.sizeBytes() !== sizeBytes) target.truncate(sizeBytes)
 }
 
+/**
+ * Brings a file to disk. A small one at once; a large one while `meanwhile` goes on and others have their turn. `meanwhile` may only
+ * read the file. Resolves when both are done.
+ */
+export const settledWith = async <T>(file: OpenFile, sizeBytes: number, meanwhile: () => Promise<T>): Promise<T> => {
+  if (sizeBytes <= pauseBytes) {
+    file.sync()
+    return await meanwhile()
+  }
+  const [flushed, result] = await Promise.allSettled([file.flush(), meanwhile()])
+  if (flushed.status === 'rejected') throw flushed.reason
+  if (result.status === 'rejected') throw result.reason
+  return result.value
+}
+
 /** The one run of a file without holes. */
 export const wholeRange = (sizeBytes: number): DataRange[] => [{ offset: 0, length: sizeBytes }]
 

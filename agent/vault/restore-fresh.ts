@@ -3,7 +3,7 @@ import { type DataRange, sameIdentity } from '../../protocol/file-record.ts'
 import type { Gap } from '../../protocol/outcome.ts'
 import type { Directory, EntryName, OpenFile } from '../host/host.ts'
 import { silence } from './arrival.ts'
-import { contentHash, copyContent, wholeRange } from './content.ts'
+import { contentHash, copyContent, settledWith, wholeRange } from './content.ts'
 import { cleanUp, codeOf, unless } from './failures.ts'
 import type { VaultFolder } from './folder.ts'
 import { itemName, markName, nameOf } from './layout.ts'
@@ -133,7 +133,8 @@ async function writeContent(folder: VaultFolder, record: FileRecord, file: OpenF
 }
 
 const isWhole = async (record: FileRecord, file: OpenFile): Promise<boolean> =>
-  file.sizeBytes() === record.sizeBytes && (await contentHash(file, record.sizeBytes)) === record.sha256
+  file.sizeBytes() === record.sizeBytes &&
+  (await settledWith(file, record.sizeBytes, () => contentHash(file, record.sizeBytes))) === record.sha256
 
 async function pour(folder: VaultFolder, record: FileRecord, target: OpenFile, ranges: readonly DataRange[] | null) {
   const { sha256, sizeBytes } = record

@@ -1,20 +1,11 @@
-import { setImmediate as pause } from 'node:timers/promises'
 import { RecourseError } from '../../protocol/errors.ts'
 import type { EntryName, OpenFile } from '../host/host.ts'
-import { pauseBytes } from './content.ts'
+import { cipherOf, inOrder } from './chunk-cipher.ts'
+import { settledWith } from './content.ts'
 import { cleanUp, codeOf, removeIfThere, removePastLocks } from './failures.ts'
 import type { VaultFolder } from './folder.ts'
 import { type ItemKey, itemName, nameOf, readItemName } from './layout.ts'
-import {
-  chunkCount,
-  contentKey,
-  headerBytes,
-  makeHeader,
-  noncePrefixBytes,
-  sealChunk,
-  sealedBytes,
-  tagBytes,
-} from './sealed-format.ts'
+import { chunkCount, headerBytes, makeHeader, noncePrefixBytes, sealedBytes, tagBytes } from './sealed-format.ts'
 import { verifyBlob } from './unseal.ts'
 import type { SealLeft, SealResult } from './vault.ts'
 
@@ -137,25 +128,15 @@ async function writeBlob(folder: VaultFolder, item: ItemKey, plain: OpenFile, na
   using blob = folder.work.createFile(name)
   const sizeBytes = plain.sizeBytes()
   const header = makeHeader(folder.key, { sha256: item.sha256, sizeBytes }, folder.random(noncePrefixBytes))
-  const key = contentKey(folder.key, item.sha256)
   const { chunkBytes } = header
+  const cipher = await cipherOf(folder.key, header)
   const buffer = new Uint8Array(Math.min(chunkBytes, sizeBytes))
-  let end = headerBytes
-  let untilPause = pauseBytes
+  const sealAt = (index: number) => cipher.seal(index, readChunk(plain, buffer, index * chunkBytes, sizeBytes))
   blob.write(header.bytes, 0)
-  for (let index = 0; index < chunkCount(sizeBytes, chunkBytes); index++) {
-    const content = readChunk(plain, buffer, index * chunkBytes, sizeBytes)
-    for (const part of sealChunk(key, header, index, content)) {
-      blob.write(part, end)
-      end += part.length
-    }
-    untilPause -= content.length + tagBytes
-    if (untilPause > 0) continue
-    await pause()
-    untilPause = pauseBytes
-  }
-  blob.sync()
-  await verifyWritten(folder, item, blob)
+  await inOrder(chunkCount(sizeBytes, chunkBytes), sealAt, (sealed, index) => {
+    blob.write(sealed, headerBytes + index * (chunkBytes + tagBytes))
+  })
+  await settledWith(blob, sizeBytes, () => verifyWritten(folder, item, blob))
 }
 
 async function verifyWritten(folder: VaultFolder, { sha256 }: ItemKey, blob: OpenFile): Promise<void> {

@@ -2,7 +2,7 @@ import { RecourseError } from '../../protocol/errors.ts'
 import { sameIdentity } from '../../protocol/file-record.ts'
 import type { EntryName, OpenFile } from '../host/host.ts'
 import { changed, neutralise, sendBack, silence } from './arrival.ts'
-import { contentHash, copyContent } from './content.ts'
+import { contentHash, copyContent, settledWith } from './content.ts'
 import { cleanUp, codeOf, lockAgain, pastLocks, removeIfThere, removePastLocks, unless } from './failures.ts'
 import type { VaultFolder } from './folder.ts'
 import { itemName } from './layout.ts'
@@ -65,9 +65,9 @@ async function writeCopy(folder: VaultFolder, record: FileRecord, file: OpenFile
   using copy = folder.work.createFile(name)
   await copyContent(file, copy, record.sizeBytes, record.ranges)
   silence(folder, copy)
-  copy.sync()
   // One pass tells both that the approved content was read and that it was written.
-  if ((await contentHash(copy, record.sizeBytes)) !== record.sha256) throw changed(record, 'has another content')
+  const sha256 = await settledWith(copy, record.sizeBytes, () => contentHash(copy, record.sizeBytes))
+  if (sha256 !== record.sha256) throw changed(record, 'has another content')
 }
 
 /** After a cut, what lies under the item's name may also be something that was moved in by mistake and not compared any more. */

@@ -2,7 +2,7 @@ import { type ErrorCode, RecourseError } from '../../protocol/errors.ts'
 import { type FileMetadata, sameIdentity } from '../../protocol/file-record.ts'
 import { HostError, type OpenFile } from '../host/host.ts'
 import { changed, neutralise, sendBack } from './arrival.ts'
-import { contentHash } from './content.ts'
+import { contentHash, settledWith } from './content.ts'
 import { cleanUp, codeOf, lockAgain, pastLocks, removePastLocks } from './failures.ts'
 import type { VaultFolder } from './folder.ts'
 import { itemName } from './layout.ts'
@@ -37,7 +37,7 @@ export const takeFile = async (folder: VaultFolder, record: FileRecord): Promise
     if (moved !== 'other file system') {
       await compareArrived(folder, record, place, file, moved.lifted)
       neutralise(folder, file, moved.lifted)
-      file.sync()
+      await settledWith(file, record.sizeBytes, nothing)
       folder.plain.sync()
       place.directory.sync()
       return { how: 'renamed' }
@@ -46,6 +46,8 @@ export const takeFile = async (folder: VaultFolder, record: FileRecord): Promise
   await copyAway(folder, record, place, file)
   return { how: 'copied' }
 }
+
+const nothing = async () => {}
 
 function openTarget(record: FileRecord, place: Place): OpenFile {
   const file = openAt(record, place)
@@ -116,10 +118,10 @@ async function isCopyUp(folder: VaultFolder, record: FileRecord, file: OpenFile)
 }
 
 /** The rename had happened; what follows it is done again. */
-function finishMove(folder: VaultFolder, record: FileRecord): TakeResult {
+async function finishMove(folder: VaultFolder, record: FileRecord): Promise<TakeResult> {
   using file = folder.plain.openFile(itemName(record))
   neutralise(folder, file, isLocked(record.metadata) ? record.metadata : null)
-  file.sync()
+  await settledWith(file, record.sizeBytes, nothing)
   folder.plain.sync()
   using place = openPlaceIfThere(folder.host, record)
   if (place === null) return { how: 'renamed' }

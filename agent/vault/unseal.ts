@@ -1,14 +1,11 @@
 import { createHash } from 'node:crypto'
-import { setImmediate as pause } from 'node:timers/promises'
 import type { Sha256 } from '../../protocol/file-record.ts'
 import type { OpenFile } from '../host/host.ts'
-import { pauseBytes } from './content.ts'
+import { cipherOf, inOrder } from './chunk-cipher.ts'
 import {
   chunkCount,
-  contentKey,
   damaged,
   headerBytes,
-  openChunk,
   readHeader,
   type SealedHeader,
   sealedBytes,
@@ -29,19 +26,14 @@ export const unseal = async (
   const { sizeBytes, chunkBytes } = header
   if (header.sha256 !== sha256) throw damaged('it holds another content than its name says')
   if (blob.sizeBytes() !== sealedBytes(sizeBytes, chunkBytes)) throw damaged('its length is not that of its content')
-  const key = contentKey(vaultKey, sha256)
-  const sealed = new Uint8Array(Math.min(chunkBytes, sizeBytes) + tagBytes)
-  let untilPause = pauseBytes
-  for (let index = 0; index < chunkCount(sizeBytes, chunkBytes); index++) {
+  const cipher = await cipherOf(vaultKey, header)
+  const buffer = new Uint8Array(Math.min(chunkBytes, sizeBytes) + tagBytes)
+  const openAt = (index: number) => {
     const position = index * chunkBytes
     const length = Math.min(chunkBytes, sizeBytes - position) + tagBytes
-    const chunk = readExactly(blob, sealed.subarray(0, length), headerBytes + position + index * tagBytes)
-    use(openChunk(key, header, index, chunk), position)
-    untilPause -= length
-    if (untilPause > 0) continue
-    await pause()
-    untilPause = pauseBytes
+    return cipher.open(index, readExactly(blob, buffer.subarray(0, length), headerBytes + position + index * tagBytes))
   }
+  await inOrder(chunkCount(sizeBytes, chunkBytes), openAt, (content, index) => use(content, index * chunkBytes))
   return header
 }
 
