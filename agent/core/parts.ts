@@ -2,7 +2,7 @@ import type { ActionSpec } from '../../protocol/action-spec.ts'
 import { type ActionName, isActionName, specOf } from '../../protocol/actions/index.ts'
 import { RecourseError } from '../../protocol/errors.ts'
 import type { ActionId, DeviceId } from '../../protocol/ids.ts'
-import type { Evidence } from '../../protocol/outcome.ts'
+import type { Evidence, Gap } from '../../protocol/outcome.ts'
 import type { Host } from '../host/host.ts'
 import type { FileRecord, Vault } from '../vault/vault.ts'
 import type { Applied, Bench, Bounds, Comparison, Prepared, Registry, RevertWay } from './action.ts'
@@ -45,7 +45,7 @@ export interface AnyImplementation {
 export interface AnyReversible extends AnyImplementation {
   compare(bench: Bench, inverse: unknown): Promise<Comparison>
   revert(bench: Bench, inverse: unknown, way: RevertWay): Promise<Applied>
-  verifyReverted(bench: Bench, inverse: unknown): Promise<Evidence[]>
+  verifyReverted(bench: Bench, inverse: unknown, gaps?: readonly Gap[]): Promise<Evidence[]>
   putsBack?(inverse: unknown): readonly string[]
   release?(bench: Bench, inverse: unknown): Promise<void>
   hold?(bench: Bench, inverse: unknown, tampered: (evidence: Evidence[]) => void): Disposable

@@ -200,8 +200,8 @@ async function takeBackHalf(
   const { actionId, implementation, inverse } = subject
   const bench = benchOf(parts, actionId)
   try {
-    await implementation.revert(bench, inverse, 'as-found')
-    const evidence = await implementation.verifyReverted(bench, inverse)
+    const { gaps } = await implementation.revert(bench, inverse, 'as-found')
+    const evidence = await implementation.verifyReverted(bench, inverse, gaps)
     if (isProven(evidence)) return { evidence, back: true }
     const comparison = await implementation.compare(bench, inverse)
     return { evidence, back: comparison.kind === 'as-found' }

@@ -16,7 +16,8 @@ export function createSealing(vault: Vault, log: Log): Sealing {
     do {
       again = false
       try {
-        await vault.seal()
+        const { left } = await vault.seal()
+        if (left.length > 0) log.warn({ left }, 'some of what the vault holds could not be sealed and lies plain in it')
       } catch (error) {
         log.warn(
           { err: error },

@@ -62,7 +62,7 @@ export async function takeBack(parts: Parts, plan: TakeBack): Promise<TakenBack>
   parts.holds.stop(actionId)
   try {
     const reverted = await implementation.revert(bench, inverse, way)
-    const evidence = await implementation.verifyReverted(bench, inverse)
+    const evidence = await implementation.verifyReverted(bench, inverse, reverted.gaps)
     if (isProven(evidence)) return { kind: 'taken-back', summary: reverted.summary, gaps: reverted.gaps, evidence }
     const short = evidence.filter(({ holds }) => !holds).map(({ found }) => found)
     const trouble: Trouble = { code: 'effect_unproven', detail: short.join('; ') || 'nothing proves it' }

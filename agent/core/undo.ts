@@ -116,8 +116,8 @@ async function putBackDisplaced(parts: Parts, actionId: ActionId): Promise<void>
   if (displaced === null || !isReversibleSubject(displaced)) return
   const { implementation, inverse } = displaced
   const bench = benchOf(parts, actionId)
-  await implementation.revert(bench, inverse, 'as-found')
-  const evidence = await implementation.verifyReverted(bench, inverse)
+  const { gaps } = await implementation.revert(bench, inverse, 'as-found')
+  const evidence = await implementation.verifyReverted(bench, inverse, gaps)
   if (evidence.every(({ holds }) => holds))
     parts.journal.commit('taken-back', () => {
       setEffect(parts, actionId, 'none', parts.clock.nowMs())

@@ -39,10 +39,14 @@ export interface Rig {
   host(): Host
   /** A new life of the agent over the same machine and journal; the one before is ended first. */
   start(deps?: Partial<CoreDeps>): Promise<Core>
+  /** The machine lets the agent live again, after a cut; what is left of its last life ends. */
+  bury(): Promise<void>
   stop(): Promise<void>
   /** Stops the world at an event of the future; null lets it run. */
   cutAt(plan: CutPlan | null): void
   isCut(): boolean
+  /** What commits and effects are told to; for a machine other than the toy. */
+  stopAt(phase: 'before' | 'after', name: string): void
   doing(action: ActionName, params: unknown, how?: How): Order
   undoing(undoOf: ActionId, action: ActionName, how?: How & { onConflict?: 'ask' | 'beside' | 'replace' }): Order
   quarantine(path: string, how?: How & { content?: string }): Order
@@ -122,7 +126,6 @@ export function coreRig(seed = 'rig'): Rig {
     host: () => toyHost(toy, clock),
     async start(deps = {}) {
       await rig.stop()
-      dead = false
       core = createCore({
         deviceId,
         host: toyHost(toy, clock),
@@ -140,6 +143,13 @@ export function coreRig(seed = 'rig'): Rig {
       await core.start()
       return core
     },
+    async bury() {
+      await rig.stop()
+      dead = false
+      cut = null
+      seen = 0
+      events.length = 0
+    },
     async stop() {
       const running = core
       core = null
@@ -151,6 +161,7 @@ export function coreRig(seed = 'rig'): Rig {
       events.length = 0
     },
     isCut: () => dead,
+    stopAt,
     doing,
     undoing: (undoOf, action, how = {}) =>
       first(

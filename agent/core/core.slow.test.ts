@@ -1,0 +1,149 @@
+import { expect, test } from 'vitest'
+import { filePath } from '../../protocol/file-path.ts'
+import type { ProcessRef } from '../../protocol/process-ref.ts'
+import type { Rig } from '../../tests/kit/core-rig.ts'
+import { crashMatrix, type Scene } from '../../tests/kit/crash-matrix.ts'
+import { hashOf } from '../../tests/kit/toy-machine.ts'
+import { registry } from '../actions/index.ts'
+import { withFaults } from '../host/faults.ts'
+import { modelHost } from '../host/model/host.ts'
+import { type ModelMachine, modelMachine } from '../host/model/machine.ts'
+import { openVault } from '../vault/open-vault.ts'
+import type { CoreDeps } from './create-core.ts'
+
+const toyProcess = { target: { process: { pid: 7, startedAt: '1', bootId: 'b0' } }, tree: true }
+
+/** The four toy actions; the last one is an undo that displaces what stands in the way. */
+const toyScenes: Record<string, (rig: Rig) => Scene> = {
+  quarantine: (rig) => {
+    rig.toy.files.set('/a', 'bad')
+    return {
+      look: rig.toy.look,
+      order: (_, id) => rig.quarantine('/a', { id, content: 'bad' }),
+      undo: (_, id, of) => rig.undoing(of, 'quarantine-file', { id }),
+      doubled: () => twice(rig, 'take /a') + twice(rig, 'restore /a'),
+    }
+  },
+  suspension: (rig) => {
+    rig.toy.processes.set(7, 'running').set(8, 'running')
+    return {
+      look: rig.toy.look,
+      order: (_, id) => rig.doing('suspend-process', toyProcess, { id }),
+      undo: (_, id, of) => rig.undoing(of, 'suspend-process', { id }),
+    }
+  },
+  kill: (rig) => {
+    rig.toy.processes.set(7, 'running').set(8, 'running')
+    return {
+      look: rig.toy.look,
+      order: (_, id) => rig.doing('kill-process', toyProcess, { id }),
+      undo: null,
+      doubled: () => twice(rig, 'kill 7') + twice(rig, 'kill 8'),
+    }
+  },
+  isolation: (rig) => ({
+    look: rig.toy.look,
+    order: (_, id) => rig.doing('isolate-device', {}, { id }),
+    undo: (_, id, of) => rig.undoing(of, 'isolate-device', { id }),
+  }),
+}
+
+const twice = (rig: Rig, effect: string) => Math.max(0, rig.toy.done.filter((it) => it === effect).length - 1)
+
+for (const [name, scene] of Object.entries(toyScenes)) {
+  test(`[JRN2] [JRN3] ${name} of the toy, killed at every event and at every event of the recovery: nothing lost, between or doubled`, async () => {
+    const tally = await crashMatrix(scene, 'do', true)
+    expect(tally.wrong).toEqual([])
+    expect(tally.cases).toBeGreaterThan(60)
+  })
+  if (name === 'kill') continue
+  test(`[JRN2] [UND4] undo of ${name} of the toy, killed likewise`, async () => {
+    const tally = await crashMatrix(scene, 'undo', true)
+    expect(tally.wrong).toEqual([])
+    expect(tally.cases).toBeGreaterThan(60)
+  })
+}
+
+/** The agent as it is, on the model machine. */
+async function depsOn(machine: ModelMachine, rig: Rig): Promise<Partial<CoreDeps>> {
+  const host = withFaults(modelHost(machine), (phase, effect) => rig.stopAt(phase, effect))
+  let nonce = 0
+  const random = (length: number) => Uint8Array.from({ length }, () => nonce++ % 251)
+  const vault = await openVault({ host, folder: filePath.parse('/var/lib/recourse/vault'), random })
+  return { host, vault, registry, bounds: () => ({ controlPlane: [control], canaries: [canary] }) }
+}
+
+const control = { address: '198.51.100.1', port: 8443 }
+const canary = { address: '203.0.113.53', port: 443 }
+const ownFolder = { without: ['/var/lib/recourse'] }
+
+const look = (machine: ModelMachine) => JSON.stringify(machine.snapshot(ownFolder))
+const lookRestored = (machine: ModelMachine) => JSON.stringify({ ...machine.snapshot(ownFolder), connections: null })
+
+function onModel(fill: (machine: ModelMachine, rig: Rig) => Pick<Scene, 'order' | 'undo'>): (rig: Rig) => Scene {
+  return (rig) => {
+    const machine = modelMachine({ platform: 'linux', seed: 11, now: () => rig.clock.nowMs() })
+    machine.mkdir('/var/lib/recourse')
+    return {
+      deps: (of) => depsOn(machine, of),
+      look: () => look(machine),
+      lookRestored: () => lookRestored(machine),
+      ...fill(machine, rig),
+    }
+  }
+}
+
+const processOf = (machine: ModelMachine, rig: Rig): ProcessRef => {
+  machine.writeFile('/usr/bin/miner', 'mines')
+  const pid = machine.spawnProcess({ image: '/usr/bin/miner' })
+  machine.fork(pid)
+  machine.fork(pid)
+  void rig
+  const handle = modelHost(machine).processes.open(pid)
+  if (handle === null) throw new Error('no process')
+  const { startedAt, bootId } = handle.facts()
+  return { pid, startedAt, bootId }
+}
+
+const modelScenes: Record<string, (rig: Rig) => Scene> = {
+  'quarantine-file': onModel((machine, rig) => {
+    machine.writeFile('/srv/evil', 'bad')
+    return {
+      order: (_, id) => rig.doing('quarantine-file', { path: '/srv/evil', sha256: hashOf('bad') }, { id }),
+      undo: (_, id, of) => rig.undoing(of, 'quarantine-file', { id }),
+    }
+  }),
+  'kill-process': onModel((machine, rig) => {
+    const process = processOf(machine, rig)
+    return { order: (_, id) => rig.doing('kill-process', { target: { process }, tree: true }, { id }), undo: null }
+  }),
+  'suspend-process': onModel((machine, rig) => {
+    const process = processOf(machine, rig)
+    return {
+      order: (_, id) => rig.doing('suspend-process', { target: { process }, tree: true }, { id }),
+      undo: (_, id, of) => rig.undoing(of, 'suspend-process', { id }),
+    }
+  }),
+  'isolate-device': onModel((machine, rig) => {
+    for (const end of [control, canary]) machine.peer(end)
+    machine.setTable('filter', 'what the administrator wants', { lasting: true })
+    return {
+      order: (_, id) => rig.doing('isolate-device', {}, { id }),
+      undo: (_, id, of) => rig.undoing(of, 'isolate-device', { id }),
+    }
+  }),
+}
+
+for (const [name, scene] of Object.entries(modelScenes)) {
+  test(`[JRN2] [JRN3] ${name} on the model machine, killed at every commit and every effect: nothing lost, between or doubled`, async () => {
+    const tally = await crashMatrix(scene, 'do')
+    expect(tally.wrong).toEqual([])
+    expect(tally.cases).toBeGreaterThan(10)
+  })
+  if (name === 'kill-process') continue
+  test(`[JRN2] [UND3] undo of ${name} on the model machine, killed likewise`, async () => {
+    const tally = await crashMatrix(scene, 'undo')
+    expect(tally.wrong).toEqual([])
+    expect(tally.cases).toBeGreaterThan(10)
+  })
+}

@@ -1,0 +1,133 @@
+import type { Core } from '../../agent/core/core.ts'
+import type { CoreDeps } from '../../agent/core/create-core.ts'
+import type { ActionId } from '../../protocol/ids.ts'
+import type { Order } from '../../protocol/mandate.ts'
+import { Cut, coreRig, type Rig } from './core-rig.ts'
+
+/** A machine with something to do on it, made anew for each case. */
+export interface Scene {
+  /** What the agent is made of in each of its lives; the rig's own toy where nothing is said. */
+  deps?(rig: Rig): Promise<Partial<CoreDeps>>
+  /** Everything that must be as before, or as after; equal text for equal states. */
+  look(): string
+  /** What must be as before again once it is taken back; `look` where nothing is said. */
+  lookRestored?(): string
+  /** How often anything was done that must be done once at most. */
+  doubled?(): number
+  order(rig: Rig, id: ActionId): Order
+  /** Null for an action without an inverse. */
+  undo: ((rig: Rig, id: ActionId, of: ActionId) => Order) | null
+}
+
+export interface Tally {
+  cases: number
+  /** Neither as before nor as after, an outcome that is not so, or an effect that cannot be taken back. */
+  readonly wrong: string[]
+}
+
+/**
+ * Kills the agent before and after each commit and each effect of an action, or of its undo; starts it again over the same machine
+ * and journal; gives it the same order again; and looks (JRN2, JRN3). `again` kills the second life too, at each of its events.
+ */
+export async function crashMatrix(make: (rig: Rig) => Scene, kind: 'do' | 'undo', again = false): Promise<Tally> {
+  const tally: Tally = { cases: 0, wrong: [] }
+  const ends = await trial(make, kind, [])
+  if (!ends.succeeded) throw new Error(`it does not even work without a crash: ${ends.wrong.join('; ')}`)
+  for (let event = 1; ; event++) {
+    const first = await trial(make, kind, [event])
+    if (!first.reached) break
+    add(tally, first)
+    for (let second = 1; again; second++) {
+      const both = await trial(make, kind, [event, second])
+      if (!both.reached) break
+      add(tally, both)
+    }
+  }
+  return tally
+}
+
+const add = (tally: Tally, { where, wrong }: Trial) => {
+  tally.cases++
+  for (const what of wrong) tally.wrong.push(`${where.join(', then ')}: ${what}`)
+}
+
+interface Trial {
+  /** Whether there were as many events as asked for. */
+  reached: boolean
+  succeeded: boolean
+  readonly where: string[]
+  readonly wrong: string[]
+}
+
+async function trial(make: (rig: Rig) => Scene, kind: 'do' | 'undo', cuts: readonly number[]): Promise<Trial> {
+  const rig = coreRig('matrix')
+  try {
+    return await run(rig, make(rig), kind, cuts)
+  } finally {
+    await rig.dispose()
+  }
+}
+
+async function run(rig: Rig, scene: Scene, kind: 'do' | 'undo', cuts: readonly number[]): Promise<Trial> {
+  const ended: Trial = { reached: true, succeeded: false, where: [], wrong: [] }
+  const start = async () => await rig.start((await scene.deps?.(rig)) ?? {})
+  const [action, undoing] = [rig.newId<ActionId>(), rig.newId<ActionId>()]
+  const untouched = scene.look()
+  const restorable = scene.lookRestored?.() ?? untouched
+  let core = await start()
+  let order = scene.order(rig, action)
+  if (kind === 'undo') {
+    await core.order(order)
+    await core.settled()
+    if (scene.undo === null) throw new Error('this scene has no way back')
+    order = scene.undo(rig, undoing, action)
+  }
+  const before = scene.look()
+  const id = kind === 'do' ? action : undoing
+
+  for (const [life, event] of cuts.entries()) {
+    rig.cutAt({ event })
+    // The first life meets the order; the next ones begin with what the one before has left.
+    if (life === 0) await meet(core, order)
+    else await start().then((next) => meet(next, order), onlyCut)
+    if (!rig.isCut()) return { ...ended, reached: false }
+    ended.where.push(`${event}: ${rig.events.at(-1)}`)
+    await rig.bury()
+  }
+  core = cuts.length === 0 ? core : await start()
+  await meet(core, order)
+  await meet(core, order)
+  const outcome = rig.outcome(core, id)
+  const now = scene.look()
+  const ends = rig.reports(core).filter((report) => report.kind === 'ended' && report.actionId === id)
+  if (outcome === undefined) ended.wrong.push('lost: no outcome')
+  if (ends.length > 1) ended.wrong.push(`doubled: ${ends.length} ends`)
+  if ((scene.doubled?.() ?? 0) > 0) ended.wrong.push('doubled: an effect was there twice')
+  const succeeded = outcome?.status === 'succeeded'
+  ended.succeeded = succeeded
+  if (!succeeded && now !== before) ended.wrong.push(`between: ${outcome?.status}, and not as before`)
+  if (succeeded && now === before) ended.wrong.push('lost: said to be done, and as before')
+  if (kind === 'undo' && succeeded && (scene.lookRestored?.() ?? now) !== restorable)
+    ended.wrong.push('between: not as it was')
+  if (kind === 'do' && succeeded && scene.undo !== null) {
+    await meet(core, scene.undo(rig, undoing, action))
+    const undone = rig.outcome(core, undoing)
+    if (undone?.status !== 'succeeded') ended.wrong.push(`lost: cannot be taken back: ${JSON.stringify(undone)}`)
+    if ((scene.lookRestored?.() ?? scene.look()) !== restorable) ended.wrong.push('lost: taken back, and not as it was')
+  }
+  if (succeeded && core.inForce().length > 0) ended.wrong.push('lost: something is still in force')
+  return ended
+}
+
+async function meet(core: Core, order: Order): Promise<void> {
+  try {
+    await core.order(order)
+    await core.settled()
+  } catch (error) {
+    onlyCut(error)
+  }
+}
+
+function onlyCut(error: unknown): void {
+  if (!(error instanceof Cut)) throw error
+}
