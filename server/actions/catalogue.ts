@@ -8,7 +8,8 @@ export const catalogueView = z
     title: z.string(),
     description: z.string(),
     risk: z.enum(['safe', 'disruptive', 'destructive']),
-    technique: z.strictObject({ id: z.string(), name: z.string() }),
+    /** MITRE D3FEND. */
+    technique: z.strictObject({ tactic: z.string(), id: z.string(), name: z.string() }),
     heldInForce: z.boolean(),
     undo: z.union([z.strictObject({ title: z.string() }), z.strictObject({ irreversible: z.string() })]),
     /** JSON Schema 2020-12 of `params`. */

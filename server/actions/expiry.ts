@@ -45,6 +45,51 @@ export async function expireOverdue(deps: ActionDeps): Promise<number> {
 }
 
 /**
+ * Ends what waits for a device that is revoked or offboarded. What was never sent is cancelled; of what the device had, nobody will
+ * ever hear: it has failed, and whether it is in force is unknown. Returns how many have ended.
+ */
+export async function endForGoneDevices(deps: ActionDeps): Promise<number> {
+  let ended = 0
+  while (true) {
+    const some = await deps.store.write(async (transaction) => {
+      const at = deps.source.nowMs()
+      const rows = await transaction
+        .selectFrom('action')
+        .innerJoin('device', 'device.id', 'action.device_id')
+        .selectAll('action')
+        .where('device.status', '!=', 'active')
+        .where('action.status', 'in', ['pending-approval', 'queued', 'delivered', 'running'])
+        .limit(atOnce)
+        .execute()
+      const { moved } = await moveActions(
+        deps,
+        transaction,
+        rows.map((row) => {
+          const said = {
+            code: 'device_revoked',
+            detail: 'the device no longer belongs to this control plane',
+            at,
+          } as const
+          const unsent = row.sent_at === null
+          const outcome: Outcome = unsent
+            ? { status: 'cancelled', ...said }
+            : { status: 'failed', effect: 'unknown', evidence: [], ...said }
+          return {
+            row,
+            event: unsent ? { kind: 'cancel' } : { kind: 'end', status: 'failed', effect: 'unknown' },
+            set: { ended_at: at, outcome: JSON.stringify(outcome) },
+          }
+        }),
+        { actor: 'server', kind: 'action.device-gone', body: {} },
+      )
+      return moved.length
+    })
+    ended += some
+    if (some < atOnce) return ended
+  }
+}
+
+/**
  * Forgets ended actions older than the history is to be kept (AUD2), except those whose effect may still be in force and what points
  * at them. The audit chain keeps what happened. Returns how many are gone.
  */

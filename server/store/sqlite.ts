@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { Kysely, SqliteDialect, type Transaction } from 'kysely'
@@ -37,6 +37,7 @@ export async function openSqlite({ folder, groupSize = 128 }: SqliteOptions): Pr
   const file = join(folder, 'recourse.db')
   try {
     const writer = connect(file, false)
+    chmodSync(file, 0o600)
     await migrate(writer, 'blob')
     return storeOver(writer, connect(file, true), lock, groupSize)
   } catch (failure) {
