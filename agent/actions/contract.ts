@@ -3,8 +3,18 @@ import type { ActionName } from '../../protocol/actions/index.ts'
 import { specOf } from '../../protocol/actions/index.ts'
 import { decode, encode, recordLimits } from '../../protocol/codec.ts'
 import { type ErrorCode, errors } from '../../protocol/errors.ts'
+import type { RevertWay } from '../core/action.ts'
 import type { Snapshot } from '../host/model/snapshot.ts'
-import { type ActionFixture, counting, eachCut, eachRefusal, enter } from './scene-contract.ts'
+import {
+  type ActionFixture,
+  applying,
+  type Change,
+  counting,
+  eachCut,
+  eachRefusal,
+  enter,
+  reverting,
+} from './scene-contract.ts'
 
 /**
  * What every action must keep, on every platform it claims (A1 to A8). Run on the model machine, whose whole state can be compared,
@@ -48,7 +58,7 @@ const doing = <Name extends ActionName>(fixture: ActionFixture<Name>): void => {
   test('[A4] [JRN2] cut before and after every effect, a repeat ends it as if it had never been cut', async () => {
     const whole = await enter(fixture)
     await whole.apply(await whole.prepared())
-    await eachCut(fixture, 'apply', async (world, record, at) => {
+    await eachCut(fixture, applying(), async (world, record, at) => {
       await world.apply(record)
       expect({ at, seen: world.seen() }).toEqual({ at, seen: whole.seen() })
     })
@@ -58,7 +68,7 @@ const doing = <Name extends ActionName>(fixture: ActionFixture<Name>): void => {
     const whole = await enter(fixture)
     const untouched = whole.seen()
     await whole.apply(await whole.prepared())
-    await eachRefusal(fixture, 'apply', async (world, record, failure, at) => {
+    await eachRefusal(fixture, applying(), async (world, record, failure, at) => {
       if (failure !== null) expect(errors[codeOf(failure, at)]).toBeDefined()
       if (failure !== null && world.reversible) {
         await world.revert(record)
@@ -106,7 +116,7 @@ const undoing = <Name extends ActionName>(fixture: ActionFixture<Name>): void =>
 
   test('[A4] [JRN2] cut before and after every effect, it can be taken back as if it had never begun', async () => {
     const before = await enter(fixture)
-    await eachCut(fixture, 'apply', async (world, record, at) => {
+    await eachCut(fixture, applying(), async (world, record, at) => {
       await world.revert(record)
       expect({ at, seen: world.restorable(world.seen()) }).toEqual({ at, seen: before.restorable(before.seen()) })
     })
@@ -114,7 +124,7 @@ const undoing = <Name extends ActionName>(fixture: ActionFixture<Name>): void =>
 
   test('[A4] [JRN2] an undo that is cut before and after every effect is ended by a repeat', async () => {
     const before = await enter(fixture)
-    await eachCut(fixture, 'revert', async (world, record, at) => {
+    await eachCut(fixture, reverting(), async (world, record, at) => {
       await world.revert(record)
       expect({ at, seen: world.restorable(world.seen()) }).toEqual({ at, seen: before.restorable(before.seen()) })
     })
@@ -143,6 +153,7 @@ const undoing = <Name extends ActionName>(fixture: ActionFixture<Name>): void =>
       if (comparison.kind === 'drifted') {
         expect(comparison.drift).not.toEqual([])
         expect(comparison.choices).toContain('leave')
+        for (const way of comparison.choices) if (way !== 'leave') await choose(fixture, change, way)
         return
       }
       if (comparison.kind === 'as-left') await world.revert(record)
@@ -155,11 +166,33 @@ const undoing = <Name extends ActionName>(fixture: ActionFixture<Name>): void =>
 
   test('[A7] [JRN6] each effect the machine refuses to an undo is told by its code, and the undo can be repeated', async () => {
     const before = await enter(fixture)
-    await eachRefusal(fixture, 'revert', async (world, record, failure, at) => {
+    await eachRefusal(fixture, reverting(), async (world, record, failure, at) => {
       if (failure !== null) expect(errors[codeOf(failure, at)]).toBeDefined()
       await world.revert(record)
       expect({ at, seen: world.restorable(world.seen()) }).toEqual({ at, seen: before.restorable(before.seen()) })
     })
+  })
+}
+
+/** What the operator chose after a conflict is done once, however often it is cut. */
+const choose = async <Name extends ActionName>(
+  fixture: ActionFixture<Name>,
+  change: Change<Name>,
+  way: Exclude<RevertWay, 'as-found'>,
+): Promise<void> => {
+  const whole = await enter(fixture)
+  const record = await whole.prepared()
+  await whole.apply(record)
+  change.by(whole.scene)
+  const changed = whole.seen()
+  await whole.revert(record, undefined, way)
+  const chosen = whole.seen()
+  expect({ way, seen: chosen }).not.toEqual({ way, seen: changed })
+  await whole.revert(record, undefined, way)
+  expect({ way, seen: whole.seen() }).toEqual({ way, seen: chosen })
+  await eachCut(fixture, reverting(way, change), async (world, again, at) => {
+    await world.revert(again, undefined, way)
+    expect({ at, seen: world.seen() }).toEqual({ at, seen: chosen })
   })
 }
 

@@ -136,14 +136,18 @@ export async function enter<Name extends ActionName>(fixture: ActionFixture<Name
       if (action.back === null) throw new Error('it cannot be taken back')
       return action.back.compare(await bench(), record)
     },
-    revert: async (record: unknown, host: Host = modelHost(scene.machine)): Promise<Applied> => {
+    revert: async (
+      record: unknown,
+      host: Host = modelHost(scene.machine),
+      way: RevertWay = 'as-found',
+    ): Promise<Applied> => {
       if (action.back === null) throw new Error('it cannot be taken back')
-      return action.back.revert(await benchOn(host), record, 'as-found')
+      return action.back.revert(await benchOn(host), record, way)
     },
   }
 }
 
-type World = Awaited<ReturnType<typeof enter>>
+type World<Name extends ActionName> = Awaited<ReturnType<typeof enter<Name>>>
 
 const isReversible = <Name extends ActionName>(one: Implementation<Name>): one is Reversible<Name> => 'revert' in one
 
@@ -168,61 +172,80 @@ function drive<Name extends ActionName>(fixture: ActionFixture<Name>, { params }
   }
 }
 
-type Step = 'apply' | 'revert'
+/** What is cut: how a world comes to its beginning, and the part that is stopped. */
+interface Deed<Name extends ActionName> {
+  readonly called: string
+  begin(world: World<Name>, record: unknown): Promise<void>
+  run(world: World<Name>, record: unknown, host: Host): Promise<unknown>
+}
 
-/** The names of the effects of one whole step. */
-async function effectsOf<Name extends ActionName>(fixture: ActionFixture<Name>, step: Step): Promise<string[]> {
+export const applying = <Name extends ActionName>(): Deed<Name> => ({
+  called: 'apply',
+  begin: async () => {},
+  run: (world, record, host) => world.apply(record, host),
+})
+
+/** Taking back, after somebody changed the world or not. */
+export const reverting = <Name extends ActionName>(way: RevertWay = 'as-found', change?: Change<Name>): Deed<Name> => ({
+  called: `revert ${way}`,
+  begin: async (world, record) => {
+    await world.apply(record)
+    change?.by(world.scene)
+  },
+  run: (world, record, host) => world.revert(record, host, way),
+})
+
+/** The names of the effects of one whole deed. */
+async function effectsOf<Name extends ActionName>(fixture: ActionFixture<Name>, deed: Deed<Name>): Promise<string[]> {
   const world = await enter(fixture)
   const record = await world.prepared()
-  if (step === 'revert') await world.apply(record)
+  await deed.begin(world, record)
   const { calls, host } = counting(world.scene.machine)
-  await world[step](record, host)
-  if (calls.length === 0) throw new Error(`${step} has no effect`)
+  await deed.run(world, record, host)
+  if (calls.length === 0) throw new Error(`${deed.called} has no effect`)
   return calls
 }
 
-/** Runs the step once for every moment it can be cut at, and hands over what is left. */
+/** Runs the deed once for every moment it can be cut at, and hands over what is left. */
 export async function eachCut<Name extends ActionName>(
   fixture: ActionFixture<Name>,
-  step: Step,
-  then: (world: World, record: unknown, at: string) => Promise<void>,
+  deed: Deed<Name>,
+  then: (world: World<Name>, record: unknown, at: string) => Promise<void>,
 ): Promise<void> {
-  const effects = await effectsOf(fixture, step)
+  const effects = await effectsOf(fixture, deed)
   for (const [index, effect] of effects.entries()) {
     for (const when of ['before', 'after'] as const) {
-      const at = `${step} cut ${when} effect ${index + 1} of ${effects.length}, ${effect}`
-      await stopped(fixture, step, index, when, new Error('cut'), at, then)
+      const at = `${deed.called} cut ${when} effect ${index + 1} of ${effects.length}, ${effect}`
+      const { world, record } = await stopped(fixture, deed, index, when, new Error(at))
+      await then(world, record, at)
     }
   }
 }
 
+/** Runs the deed once for every effect the machine can refuse; `failure` is what it threw, or null when it went on. */
 export async function eachRefusal<Name extends ActionName>(
   fixture: ActionFixture<Name>,
-  step: Step,
-  then: (world: World, record: unknown, failure: unknown, at: string) => Promise<void>,
+  deed: Deed<Name>,
+  then: (world: World<Name>, record: unknown, failure: unknown, at: string) => Promise<void>,
 ): Promise<void> {
-  const effects = await effectsOf(fixture, step)
+  const effects = await effectsOf(fixture, deed)
   for (const [index, effect] of effects.entries()) {
-    const at = `${step}, refused effect ${index + 1} of ${effects.length}, ${effect}`
-    const refusal = new HostError('io_failed', at)
-    await stopped(fixture, step, index, 'before', refusal, at, (world, record, _, failure) =>
-      then(world, record, failure, at),
-    )
+    const at = `${deed.called}, refused effect ${index + 1} of ${effects.length}, ${effect}`
+    const { world, record, failure } = await stopped(fixture, deed, index, 'before', new HostError('io_failed', at))
+    await then(world, record, failure, at)
   }
 }
 
 async function stopped<Name extends ActionName>(
   fixture: ActionFixture<Name>,
-  step: Step,
+  deed: Deed<Name>,
   index: number,
   when: 'before' | 'after',
   cause: Error,
-  at: string,
-  then: (world: World, record: unknown, at: string, failure: unknown) => Promise<void>,
-): Promise<void> {
+): Promise<{ world: World<Name>; record: unknown; failure: unknown }> {
   const world = await enter(fixture)
   const record = await world.prepared()
-  if (step === 'revert') await world.apply(record)
+  await deed.begin(world, record)
   let effects = 0
   const host = withFaults(modelHost(world.scene.machine), (phase) => {
     if (phase === 'before') effects++
@@ -230,12 +253,13 @@ async function stopped<Name extends ActionName>(
   })
   let failure: unknown = null
   try {
-    await world[step](record, host)
+    await deed.run(world, record, host)
   } catch (error) {
     failure = error
   }
-  if (!(cause instanceof HostError) && failure !== cause) throw new Error(`${at}: it went on`, { cause: failure })
-  await then(world, record, at, failure)
+  if (!(cause instanceof HostError) && failure !== cause)
+    throw new Error(`${cause.message}: it went on`, { cause: failure })
+  return { world, record, failure }
 }
 
 export function counting(machine: ModelMachine) {
