@@ -15,7 +15,7 @@ const text = (length: number) => z.string().max(length)
 export const capability = z.strictObject({
   action: z.enum(actionNames),
   support: z.enum(['supported', 'unproven', 'unsupported']),
-  /** For people: why not, or what is unproven. Empty when supported. */
+  /** For people: why not, what is unproven, or what limits it; empty for nothing. */
   reason: text(1_000),
 })
 export type Capability = z.infer<typeof capability>
