@@ -8,6 +8,7 @@ import type { ActionDeps } from './actions/deps.ts'
 import { createActions } from './actions/dispatch.ts'
 import { buildApp, type WebOptions } from './app.ts'
 import { newAudit, signLastEntry } from './audit/chain.ts'
+import { dashboardRoutes } from './dashboard-files.ts'
 import { createBreakGlass } from './devices/break-glass.ts'
 import { openAuthority } from './devices/ca.ts'
 import { type DeviceDeps, defaultLives } from './devices/deps.ts'
@@ -55,6 +56,8 @@ export interface ServerOptions {
   readonly trustedProxies?: readonly string[] | undefined
   readonly rateLimits?: RateLimits | undefined
   readonly recoveryKey?: string | undefined
+  /** Where the built dashboard lies; `dist/dashboard` of this checkout when not given. */
+  readonly dashboardFolder?: string | undefined
   readonly log: Logger
   readonly source?: Source | undefined
 }
@@ -180,6 +183,7 @@ async function start(
     },
     ready: () => ready,
     connectedDevices: () => opened.counts().connected,
+    more: (it) => dashboardRoutes(it, { folder: options.dashboardFolder ?? builtDashboard, source }),
   })
   closers.push(() => app.close())
   await app.listen({ host: options.web.host, port: options.web.port })
@@ -218,6 +222,8 @@ async function start(
     stop,
   }
 }
+
+const builtDashboard = join(import.meta.dirname, '../dist/dashboard')
 
 const loopback = new Set(['127.0.0.1', '::1', 'localhost'])
 

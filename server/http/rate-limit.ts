@@ -18,7 +18,7 @@ export async function limitRates(app: FastifyInstance, limits: RateLimits): Prom
   const perMinute = app.createRateLimit({ max: limits.perMinute, timeWindow: 60_000, keyGenerator: clientOf })
   const perHour = app.createRateLimit({ max: limits.perHour, timeWindow: 3_600_000, keyGenerator: clientOf })
   const ofSession = app.createRateLimit({ max: limits.sessionPerMinute, timeWindow: 60_000, keyGenerator: clientOf })
-  const unlimited = new Set(['/healthz', '/readyz'])
+  const unlimited = new Set(['/healthz', '/readyz', '/', '/*'])
 
   app.addHook('onRequest', async (request, reply) => {
     if (unlimited.has(request.routeOptions.url ?? '')) return

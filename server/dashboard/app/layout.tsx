@@ -1,0 +1,67 @@
+import { Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
+import { lazy, Suspense, useEffect, useState } from 'react'
+import { useLiveQueries } from '../features/actions/live-rows.ts'
+import { useShortcuts } from './keyboard.ts'
+import classes from './layout.module.css'
+import { LinkBanner } from './link-banner.tsx'
+import { startLive } from './live.ts'
+import { Navigation } from './navigation.tsx'
+import { togglePalette } from './palette-store.ts'
+
+const Palette = lazy(() => import('./palette.tsx').then((it) => ({ default: it.Palette })))
+const ShortcutList = lazy(() => import('./shortcut-list.tsx').then((it) => ({ default: it.ShortcutList })))
+const Flyout = lazy(() => import('../features/actions/flyout.tsx').then((it) => ({ default: it.Flyout })))
+
+/** The frame of every page behind the sign-in. */
+export const Layout = () => {
+  const navigate = useNavigate()
+  const open = useRouterState({ select: (state) => (state.location.search as { action?: string }).action ?? null })
+  const path = useRouterState({ select: (state) => state.location.pathname })
+  const [help, setHelp] = useState(false)
+  useEffect(startLive, [])
+  useLiveQueries()
+  useEffect(() => {
+    document.title = `${titleOf(path)} · Recourse`
+  }, [path])
+  useShortcuts([
+    { keys: '?', label: 'Show this list', group: 'Anywhere', run: () => setHelp(true) },
+    { keys: '.', label: 'Search and commands (also Ctrl K)', group: 'Anywhere', run: togglePalette },
+    { keys: 'g o', label: 'Go to Overview', group: 'Go', run: () => void navigate({ to: '/' }) },
+    { keys: 'g p', label: 'Go to Pending', group: 'Go', run: () => void goTo('pending') },
+    { keys: 'g h', label: 'Go to History', group: 'Go', run: () => void goTo('history') },
+    { keys: 'g f', label: 'Go to In force', group: 'Go', run: () => void goTo('in-force') },
+    { keys: 'g d', label: 'Go to Devices', group: 'Go', run: () => void navigate({ to: '/devices' }) },
+    { keys: 'g a', label: 'Go to Audit', group: 'Go', run: () => void navigate({ to: '/audit' }) },
+    { keys: 'g s', label: 'Go to Settings', group: 'Go', run: () => void navigate({ to: '/settings' }) },
+  ])
+  const goTo = (view: string) => navigate({ to: '/actions/$view', params: { view } })
+  return (
+    <div className={classes.frame}>
+      <a className={classes.skip} href="#main">
+        Skip to content
+      </a>
+      <Navigation showHelp={() => setHelp(true)} />
+      <div className={classes.column}>
+        <LinkBanner />
+        <main id="main" className={classes.main} tabIndex={-1}>
+          <Outlet />
+        </main>
+      </div>
+      <Suspense fallback={null}>
+        <Palette />
+        {help ? <ShortcutList close={() => setHelp(false)} /> : null}
+        {open === null ? null : <Flyout key={open} id={open} />}
+      </Suspense>
+    </div>
+  )
+}
+
+const titles: readonly (readonly [prefix: string, title: string])[] = [
+  ['/actions/pending', 'Pending'],
+  ['/actions/history', 'History'],
+  ['/actions/in-force', 'In force'],
+  ['/devices', 'Devices'],
+  ['/audit', 'Audit'],
+  ['/settings', 'Settings'],
+]
+const titleOf = (path: string): string => titles.find(([prefix]) => path.startsWith(prefix))?.[1] ?? 'Overview'

@@ -1,0 +1,131 @@
+import type { QueryClient } from '@tanstack/react-query'
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from '@tanstack/react-router'
+import { readActionSearch } from '../features/actions/search.ts'
+import { SetUpPage } from '../features/sign-in/set-up-page.tsx'
+import { SignInPage } from '../features/sign-in/sign-in-page.tsx'
+import { ErrorScreen, MissingScreen } from '../ui/screens.tsx'
+import { Layout } from './layout.tsx'
+import { sessionQuery } from './session.ts'
+
+interface Context {
+  readonly queries: QueryClient
+}
+
+const textIn = (search: Record<string, unknown>, name: string): string | undefined => {
+  const value = search[name]
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+const root = createRootRouteWithContext<Context>()({ component: Outlet })
+
+const signInRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  validateSearch: (search): { to?: string } => {
+    const to = textIn(search, 'to')
+    // Only a path of this site: a link must not send anyone elsewhere after they signed in.
+    return to !== undefined && /^\/(?![/\\])/.test(to) ? { to } : {}
+  },
+  component: SignInPage,
+})
+
+const setUpRoute = createRoute({ getParentRoute: () => root, path: '/set-up', component: SetUpPage })
+
+/** Everything behind the sign-in. `?action=…` opens the flyout of that action on any page: each action has a link. */
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: 'inside',
+  validateSearch: (search): { action?: string } => {
+    const action = textIn(search, 'action')
+    return action === undefined ? {} : { action }
+  },
+  beforeLoad: async ({ context, location }) => {
+    const me = await context.queries.ensureQueryData(sessionQuery)
+    if (me === null)
+      redirect({ to: '/sign-in', search: location.href === '/' ? {} : { to: location.href }, throw: true })
+  },
+  component: Layout,
+})
+
+const overview = createRoute({
+  getParentRoute: () => inside,
+  path: '/',
+  component: lazyRouteComponent(() => import('../features/overview/overview-page.tsx'), 'OverviewPage'),
+})
+const actionsHome = createRoute({
+  getParentRoute: () => inside,
+  path: '/actions',
+  beforeLoad: ({ search }) => {
+    redirect({ to: '/actions/$view', params: { view: 'pending' }, search, throw: true })
+  },
+})
+const actions = createRoute({
+  getParentRoute: () => inside,
+  path: '/actions/$view',
+  validateSearch: readActionSearch,
+  component: lazyRouteComponent(() => import('../features/actions/actions-page.tsx'), 'ActionsPage'),
+})
+const devices = createRoute({
+  getParentRoute: () => inside,
+  path: '/devices',
+  validateSearch: (search): { q?: string } => {
+    const q = textIn(search, 'q')
+    return q === undefined ? {} : { q }
+  },
+  component: lazyRouteComponent(() => import('../features/devices/devices-page.tsx'), 'DevicesPage'),
+})
+const device = createRoute({
+  getParentRoute: () => inside,
+  path: '/devices/$id',
+  validateSearch: (search): { respond?: string } => {
+    const respond = textIn(search, 'respond')
+    return respond === undefined ? {} : { respond }
+  },
+  component: lazyRouteComponent(() => import('../features/devices/device-page.tsx'), 'DevicePage'),
+})
+const audit = createRoute({
+  getParentRoute: () => inside,
+  path: '/audit',
+  component: lazyRouteComponent(() => import('../features/audit/audit-page.tsx'), 'AuditPage'),
+})
+const settingsHome = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings',
+  beforeLoad: () => {
+    redirect({ to: '/settings/$part', params: { part: 'you' }, throw: true })
+  },
+})
+const settings = createRoute({
+  getParentRoute: () => inside,
+  path: '/settings/$part',
+  component: lazyRouteComponent(() => import('../features/settings/settings-page.tsx'), 'SettingsPage'),
+})
+
+const tree = root.addChildren([
+  signInRoute,
+  setUpRoute,
+  inside.addChildren([overview, actionsHome, actions, devices, device, audit, settingsHome, settings]),
+])
+
+export const makeRouter = (queries: QueryClient) =>
+  createRouter({
+    routeTree: tree,
+    context: { queries },
+    defaultPreload: 'intent',
+    defaultErrorComponent: ErrorScreen,
+    defaultNotFoundComponent: MissingScreen,
+    scrollRestoration: false,
+  })
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof makeRouter>
+  }
+}

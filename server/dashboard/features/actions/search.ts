@@ -1,0 +1,57 @@
+import { actionNames } from '../../../../protocol/actions/index.ts'
+import { effect, status } from '../../../../protocol/status.ts'
+import { sources } from './action.ts'
+
+export const windows = ['day', 'week', 'month', 'six-months'] as const
+export type Window = (typeof windows)[number]
+
+/** What the address says of a list of actions: a link to a filtered list is a saved view. Lists are comma-separated. */
+export interface ActionSearch {
+  readonly window?: Window
+  readonly status?: string
+  readonly effect?: string
+  readonly type?: string
+  readonly source?: string
+  readonly kind?: 'do' | 'undo'
+  readonly device?: string
+  readonly batch?: string
+  readonly target?: string
+  readonly by?: string
+  readonly q?: string
+}
+
+const known: Readonly<Record<'status' | 'effect' | 'type' | 'source', readonly string[]>> = {
+  status: status.options,
+  effect: effect.options,
+  type: actionNames,
+  source: Object.keys(sources),
+}
+
+const listIn = (search: Record<string, unknown>, name: keyof typeof known): Record<string, string> => {
+  const value = search[name]
+  if (typeof value !== 'string') return {}
+  const kept = value.split(',').filter((it) => known[name].includes(it))
+  return kept.length === 0 ? {} : { [name]: kept.join(',') }
+}
+
+const textIn = (search: Record<string, unknown>, name: string): Record<string, string> => {
+  const value = search[name]
+  return (typeof value === 'string' || typeof value === 'number') && value !== '' ? { [name]: String(value) } : {}
+}
+
+/** Reads the address; what it does not know it leaves out, so that an old link still opens. */
+export function readActionSearch(search: Record<string, unknown>): ActionSearch {
+  return {
+    ...listIn(search, 'status'),
+    ...listIn(search, 'effect'),
+    ...listIn(search, 'type'),
+    ...listIn(search, 'source'),
+    ...(windows.some((it) => it === search.window) ? { window: search.window as Window } : {}),
+    ...(search.kind === 'do' || search.kind === 'undo' ? { kind: search.kind } : {}),
+    ...textIn(search, 'device'),
+    ...textIn(search, 'batch'),
+    ...textIn(search, 'target'),
+    ...textIn(search, 'by'),
+    ...textIn(search, 'q'),
+  }
+}
