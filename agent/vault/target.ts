@@ -1,7 +1,7 @@
-import type { FilePath } from '../../../protocol/file-path.ts'
-import type { Directory, EntryName, Host, OpenFile } from '../../host/host.ts'
-import { contentHash } from '../../vault/content.ts'
-import type { FileRecord } from '../../vault/vault.ts'
+import type { FilePath } from '../../protocol/file-path.ts'
+import type { Directory, EntryName, Host, OpenFile } from '../host/host.ts'
+import { contentHash } from './content.ts'
+import type { FileRecord } from './vault.ts'
 
 /** A regular file, held open together with the directory it was found in. */
 export interface Target extends Disposable {
