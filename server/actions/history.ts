@@ -99,7 +99,28 @@ export async function* historyCsv(read: Kysely<Schema>, now: number, filter: His
   }
 }
 
-function rowsAfter(
+/**
+ * Rows after a place, newest first. Several statuses are asked for one by one and merged: each is then read in its order from an
+ * index, where all together would have to be sorted.
+ */
+async function rowsAfter(
+  read: Kysely<Schema>,
+  now: number,
+  filter: HistoryFilter,
+  after: readonly [number, string] | null,
+  limit: number,
+): Promise<ActionRow[]> {
+  const { status: statuses, ...rest } = filter
+  if (statuses === undefined || statuses.length === 1) return rowsOfOne(read, now, filter, after, limit)
+  const found: ActionRow[] = []
+  for (const one of new Set(statuses)) {
+    found.push(...(await rowsOfOne(read, now, { ...rest, status: [one] }, after, limit)))
+  }
+  found.sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1))
+  return found.slice(0, limit)
+}
+
+function rowsOfOne(
   read: Kysely<Schema>,
   now: number,
   filter: HistoryFilter,

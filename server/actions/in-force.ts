@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { deviceId } from '../../protocol/ids.ts'
 import type { Schema } from '../store/schema.ts'
 import { type Cursors, cursorText } from './cursor.ts'
+import { mayBeInForce } from './life.ts'
 import { actionView, viewActions } from './views.ts'
 
 export const inForceQuery = z.strictObject({
@@ -31,7 +32,7 @@ export async function inForceNow(
 ): Promise<z.infer<typeof inForcePage>> {
   const query = `in-force ${device ?? ''}`
   const [at, id] = cursor === undefined ? [Number.MAX_SAFE_INTEGER, ''] : cursors.read(query, cursor)
-  let select = read.selectFrom('action').where('effect', 'in', ['in-force', 'unknown'])
+  let select = read.selectFrom('action').where(mayBeInForce)
   if (device !== undefined) select = select.where('device_id', '=', device)
   const rows = await select
     .selectAll()

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable, Transaction } from 'kysely'
+import { type Kysely, type Selectable, type SqlBool, sql, type Transaction } from 'kysely'
 import { type ErrorCode, RecourseError } from '../../protocol/errors.ts'
 import type { ActionId } from '../../protocol/ids.ts'
 import { type LifeEvent, step } from '../../protocol/status.ts'
@@ -15,6 +15,9 @@ import type { ActionDeps } from './deps.ts'
  */
 
 export type ActionRow = Selectable<ActionTable>
+
+/** Spelled out rather than bound, because only so the index of what is in force serves. */
+export const mayBeInForce = sql<SqlBool>`effect in ('in-force', 'unknown')`
 
 /** Columns that may change along with a step; status, effect and revision may not. */
 export type ActionChange = Partial<Omit<ActionRow, 'id' | 'status' | 'effect' | 'revision'>>

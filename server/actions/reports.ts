@@ -7,7 +7,15 @@ import { type Effect, hasEnded, type LifeEvent } from '../../protocol/status.ts'
 import { appendEvents } from '../live/feed.ts'
 import type { Schema } from '../store/schema.ts'
 import type { ActionDeps } from './deps.ts'
-import { type ActionChange, type ActionRow, findAction, moveAction, renewProof, touchActions } from './life.ts'
+import {
+  type ActionChange,
+  type ActionRow,
+  findAction,
+  mayBeInForce,
+  moveAction,
+  renewProof,
+  touchActions,
+} from './life.ts'
 
 /**
  * INVARIANTS
@@ -206,6 +214,7 @@ async function inForceSaid(taking: Taking, entries: readonly InForceEntry[], sai
     .selectFrom('action')
     .select(['id', 'status'])
     .where('device_id', '=', device)
+    .where(mayBeInForce)
     .where('effect', '=', 'in-force')
     .execute()
   for (const { id, status } of ours) {

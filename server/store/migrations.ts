@@ -1,40 +1,24 @@
-import type { ColumnDataType, CreateTableBuilder, Kysely } from 'kysely'
+import type { Kysely } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
+import { decidingTables } from './deciding-migration.ts'
+import { type BytesType, defineTables } from './define-tables.ts'
 import type { Schema } from './schema.ts'
-
-/** How the dialect calls a column of bytes; the only word in which the tables differ. */
-export type BytesType = 'blob' | 'bytea'
 
 /** Brings the tables to the newest form. Throws when a migration fails; nothing of that one has then happened. */
 export async function migrate(database: Kysely<Schema>, bytes: BytesType): Promise<void> {
   const migrator = new Migrator({
     db: database,
-    provider: { getMigrations: async () => ({ '0001-first-tables': firstTables(bytes) }) },
+    provider: {
+      getMigrations: async () => ({ '0001-first-tables': firstTables(bytes), '0002-deciding': decidingTables(bytes) }),
+    },
   })
   const { error } = await migrator.migrateToLatest()
   if (error !== undefined) throw new Error('the database could not be brought to the newest form', { cause: error })
 }
 
-type Columns = { readonly [name: string]: ColumnDataType | `${'bigint' | 'text' | 'integer'}?` }
-
 const firstTables = (bytes: BytesType): Migration => ({
   async up(db: Kysely<unknown>) {
-    /** A table of columns that are never null, except those whose type ends with a question mark. */
-    const table = (name: string, key: readonly string[], columns: Columns, blobs: readonly string[] = []) => {
-      let builder: CreateTableBuilder<string, string> = db.schema.createTable(name)
-      for (const [column, type] of Object.entries(columns)) {
-        const optional = type.endsWith('?')
-        const plain = (optional ? type.slice(0, -1) : type) as ColumnDataType
-        builder = builder.addColumn(column, plain, (it) => (optional ? it : it.notNull()))
-      }
-      for (const blob of blobs) {
-        const optional = blob.endsWith('?')
-        builder = builder.addColumn(optional ? blob.slice(0, -1) : blob, bytes, (it) => (optional ? it : it.notNull()))
-      }
-      return builder.addPrimaryKeyConstraint(`${name}_key`, key as string[])
-    }
-    const index = (name: string, on: string, columns: string[]) =>
-      db.schema.createIndex(name).on(on).columns(columns).execute()
+    const { table, index } = defineTables(db, bytes)
 
     await table('device', ['id'], {
       id: 'text',
@@ -180,12 +164,19 @@ const firstTables = (bytes: BytesType): Migration => ({
     await index('action_by_batch', 'action', ['batch_id', 'id'])
     await index('action_by_mandate_id', 'action', ['mandate_id'])
     await index('action_by_undo_of', 'action', ['undo_of'])
-    await db.schema
-      .createIndex('action_in_force')
-      .on('action')
-      .columns(['effect', 'created_at', 'id'])
-      .where('effect', 'in', ['in-force', 'unknown'])
-      .execute()
+    // Little of a long history is in force; both lists of it are read in their order from an index of just that.
+    for (const [name, columns] of [
+      ['action_in_force', ['created_at', 'id']],
+      ['action_in_force_on', ['device_id', 'created_at', 'id']],
+    ] as const) {
+      const effects = ['in-force', 'unknown']
+      await db.schema
+        .createIndex(name)
+        .on('action')
+        .columns([...columns])
+        .where(sql.ref('effect'), 'in', effects)
+        .execute()
+    }
 
     await table('operator', ['id'], {
       id: 'text',

@@ -1,13 +1,14 @@
 import type { Generated } from 'kysely'
 import type { ActionName } from '../../protocol/actions/index.ts'
-import type { ActionId, BatchId, DeviceId, MandateId, OperatorId } from '../../protocol/ids.ts'
+import type { ActionId, BatchId, DeviceGroupId, DeviceId, MandateId, OperatorId } from '../../protocol/ids.ts'
 import type { Effect, Status } from '../../protocol/status.ts'
+import type { DecidingSchema } from './deciding-schema.ts'
 
 /**
  * The tables, for both dialects. Times are milliseconds since 1970, truth values 0 or 1, structured values JSON text,
  * what is signed stays the bytes that were signed.
  */
-export interface Schema {
+export interface Schema extends DecidingSchema {
   device: DeviceTable
   enrolment_token: EnrolmentTokenTable
   certificate: CertificateTable
@@ -46,6 +47,10 @@ export interface DeviceTable {
   in_force: string
   in_force_at: number | null
   simulated: number
+  /** Null for the default group. */
+  group_id: DeviceGroupId | null
+  /** Its own host name in small letters; how sources of alerts may name it. */
+  host_key: string | null
 }
 
 export interface EnrolmentTokenTable {

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { DeviceId } from '../../protocol/ids.ts'
+import { type Answered, actionsIn, quarantine, startTestServer, type TestServer } from '../test-app.ts'
+import type { ActionView } from './views.ts'
+
+const day = 86_400_000
+let server: TestServer
+let laptop: DeviceId
+let desk: DeviceId
+beforeAll(async () => {
+  server = await startTestServer({ separationOfDuties: false })
+  laptop = await server.addDevice('laptop')
+  desk = await server.addDevice('DESK_01')
+  await ask(laptop, '/tmp/old', 'long ago')
+  await server.fleet.settle()
+  server.source.advance(40 * day)
+  const { raw } = await server.call(null, 'POST', '/v1/sign-in', { name: 'admin', password: 'correct horse battery' })
+  Object.assign(server.admin, { cookie: String(raw.headers['set-cookie']).split(';')[0] })
+  for (let at = 0; at < 12; at++) await ask(at % 2 === 0 ? laptop : desk, `/tmp/new-${at}`, 'a 100% sure_thing')
+  await server.fleet.settle()
+  await ask(laptop, '/tmp/pending', '=HYPERLINK("x")', false)
+})
+afterAll(() => server.close())
+
+const ask = async (device: DeviceId, path: string, comment: string, approve = true) =>
+  actionsIn(await server.call(server.admin, 'POST', '/v1/actions', { ...quarantine([device], path), comment, approve }))
+const get = (query: string) => server.call(server.admin, 'GET', `/v1/actions?${query}`)
+const itemsOf = (answer: Answered): ActionView[] => answer.body.items ?? []
+const count = async (query: string) => itemsOf(await get(`limit=200&${query}`)).length
+
+describe('[AUD2] the history', () => {
+  test.each([
+    ['', 14],
+    ['window=day', 13],
+    ['window=month', 13],
+    ['window=six-months', 14],
+    ['status=pending-approval', 1],
+    ['status=succeeded,pending-approval', 14],
+    ['effect=in-force&kind=do', 13],
+    ['search=SURE_thing', 12],
+    ['search=100%25', 12],
+    ['search=%25', 12],
+    ['search=desk_01', 6],
+    ['search=deskx01', 0],
+    ['requestedBy=admin&action=quarantine-file', 14],
+    ['kind=undo', 0],
+  ])('filtered by “%s” has %d rows', async (query, rows) => {
+    expect(await count(query)).toBe(rows)
+  })
+
+  test('is filtered by device and target', async () => {
+    expect(await count(`device=${desk}`)).toBe(6)
+    expect(await count('target=/tmp/new-3')).toBe(1)
+  })
+
+  test('is read page by page, newest first, each row once, also while rows are added', async () => {
+    const seen: string[] = []
+    let cursor = ''
+    for (let page = 0; page < 10; page++) {
+      const answer = await get(`limit=4${cursor}`)
+      seen.push(...itemsOf(answer).map((it) => it.id))
+      server.source.advance(1)
+      if (page === 1) await ask(desk, '/tmp/in-between', 'x', false)
+      const next: string | null = answer.body.next ?? null
+      if (next === null) break
+      cursor = `&cursor=${next}`
+    }
+    expect(seen).toHaveLength(14)
+    expect(new Set(seen).size).toBe(14)
+  })
+
+  test('a cursor belongs to its query and its server', async () => {
+    const next = String((await get('limit=4')).body.next)
+    expect((await get(`limit=4&status=succeeded&cursor=${next}`)).body.code).toBe('request_invalid')
+    const flipped = next.replace(/^./, (first) => (first === 'A' ? 'B' : 'A'))
+    expect((await get(`limit=4&cursor=${flipped}`)).body.code).toBe('request_invalid')
+  })
+
+  test.each([
+    ['huge', 'cursor=A'.padEnd(200_000, 'A')],
+    ['long', 'cursor=A'.padEnd(400, 'A')],
+    ['empty', 'cursor='],
+    ['binary', 'cursor=%00%ff%fe'],
+    ['a number', 'cursor=1e309'],
+    ['given twice', 'cursor=AAAA&cursor=BBBB'],
+  ])('a %s cursor is refused', async (_, query) => {
+    const answer = await get(query)
+    expect(answer.status).toBeGreaterThanOrEqual(400)
+    expect(answer.status).toBeLessThan(500)
+  })
+
+  test('leaves as CSV, in which no cell is a formula', async () => {
+    const { raw } = await server.call(server.admin, 'GET', '/v1/actions.csv?status=pending-approval&search=hyperlink')
+    expect(raw.headers['content-type']).toBe('text/csv; charset=utf-8')
+    const lines = raw.body.trimEnd().split('\r\n')
+    expect(lines).toHaveLength(2)
+    expect(lines[1]).toContain(`"'=HYPERLINK(""x"")"`)
+  })
+
+  test('every filter that people use is answered from an index', async () => {
+    const { sql } = await import('kysely')
+    const plans = []
+    for (const where of [
+      'created_at > 1',
+      `status in ('succeeded') and created_at < 5`,
+      `device_id = 'x'`,
+      `action in ('quarantine-file')`,
+      `effect in ('in-force', 'unknown')`,
+    ]) {
+      const query = `explain query plan select * from action where ${where} order by created_at desc, id desc limit 50`
+      const { rows } = await sql<{ detail: string }>`${sql.raw(query)}`.execute(server.store.read)
+      plans.push(rows.map((row) => row.detail).join(' '))
+    }
+    for (const plan of plans) expect(plan).toMatch(/(SEARCH|SCAN) action USING INDEX action_/)
+    for (const plan of plans) expect(plan).not.toContain('TEMP B-TREE FOR ORDER BY')
+  })
+})
