@@ -3,8 +3,6 @@ import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
-import react from '@vitejs/plugin-react'
-import { build } from 'vite'
 
 const root = join(import.meta.dirname, '..')
 const source = join(root, 'server/dashboard')
@@ -51,6 +49,8 @@ export const buildDashboard = async (): Promise<{ readonly built: boolean }> => 
   const stamp = stampOf()
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return { built: false }
   rmSync(dashboardFolder, { recursive: true, force: true })
+  // Loaded only when there is something to build: every start asks, and loading them costs most of a second.
+  const [{ build }, { default: react }] = await Promise.all([import('vite'), import('@vitejs/plugin-react')])
   await build({
     root: source,
     configFile: false,
