@@ -12,12 +12,24 @@ export type ActionId = Id<'action'>
 export type BatchId = Id<'batch'>
 export type MandateId = Id<'mandate'>
 export type OperatorId = Id<'operator'>
+export type AlertId = Id<'alert'>
+export type DecisionId = Id<'decision'>
+export type DeviceGroupId = Id<'device group'>
+export type EvidenceId = Id<'evidence'>
+export type ExclusionId = Id<'exclusion'>
+export type InvestigationId = Id<'investigation'>
 
 export const deviceId = id('device')
 export const actionId = id('action')
 export const batchId = id('batch')
 export const mandateId = id('mandate')
 export const operatorId = id('operator')
+export const alertId = id('alert')
+export const decisionId = id('decision')
+export const deviceGroupId = id('device group')
+export const evidenceId = id('evidence')
+export const exclusionId = id('exclusion')
+export const investigationId = id('investigation')
 
 /** Where new ids take their time and their 16 random bytes from, so that a run repeats from its seed. */
 export interface IdSource {
