@@ -145,40 +145,40 @@ async function restoreBeside(bench: Bench, record: FileRecord): Promise<Applied>
 
 /** What stands in the way is a quarantine of its own: recorded first, then taken, and undone by an undo of this undo (UND2). */
 async function replace(bench: Bench, record: FileRecord): Promise<Applied> {
-  const displaced = await displacedRecord(bench, record.path)
-  if (displaced === null) return restoreTo(bench, record, record.path)
-  await bench.vault.take(displaced)
-  const { gaps } = await restoreTo(bench, record, record.path)
-  return {
-    summary: `${record.path} (${record.sizeBytes} bytes) was put back; what stood there was moved into the vault.`,
-    gaps,
+  const before = displacedBefore(bench)
+  if (before !== null) await bench.vault.take(before)
+  try {
+    const restored = await restoreTo(bench, record, record.path)
+    return before === null ? restored : inStead(restored)
+  } catch (error) {
+    if (before !== null || !(error instanceof RecourseError) || error.code !== 'place_taken') throw error
   }
+  const standing = await describe(bench, record.path)
+  await bench.vault.take(bench.displace(() => standing))
+  return inStead(await restoreTo(bench, record, record.path))
 }
 
-/** The record of what is displaced, durable from here on; the first one, where a cut has made this a repetition. Null when nothing stands there. */
-async function displacedRecord(bench: Bench, path: FilePath): Promise<FileRecord | null> {
-  const standing = await describe(bench, path)
+const inStead = ({ summary, gaps }: Applied): Applied => ({
+  summary: `${summary} What stood there was moved into the vault.`,
+  gaps,
+})
+
+/** What an earlier call has displaced before it was cut off, or null. Nothing is displaced by asking. */
+function displacedBefore(bench: Bench): FileRecord | null {
+  const nothing = new Error('nothing was displaced')
   try {
     return bench.displace(() => {
-      if (standing === null) throw new NothingStands()
-      return standing
+      throw nothing
     })
   } catch (error) {
-    if (error instanceof NothingStands) return null
+    if (error === nothing) return null
     throw error
   }
 }
 
-class NothingStands extends Error {}
-
-async function describe(bench: Bench, path: FilePath): Promise<FileRecord | null> {
-  try {
-    using target = openTarget(bench.host, path)
-    const protection = bench.host.machine.protects(path, target.file.identity)
-    if (protection !== null) throw new RecourseError('target_protected', `${path}: ${protection}`)
-    return await recordOf(target, bench.actionId)
-  } catch (error) {
-    if (error instanceof HostError && error.code === 'target_not_found') return null
-    throw error
-  }
+async function describe({ host, actionId }: Bench, path: FilePath): Promise<FileRecord> {
+  using target = openTarget(host, path)
+  const protection = host.machine.protects(path, target.file.identity)
+  if (protection !== null) throw new RecourseError('target_protected', `${path}: ${protection}`)
+  return await recordOf(target, actionId)
 }
