@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { filePath } from '../../protocol/file-path.ts'
+import type { ActionId } from '../../protocol/ids.ts'
 import type { ProcessRef } from '../../protocol/process-ref.ts'
-import type { Rig } from '../../tests/kit/core-rig.ts'
+import { coreRig, type Rig } from '../../tests/kit/core-rig.ts'
 import { crashMatrix, type Scene } from '../../tests/kit/crash-matrix.ts'
 import { hashOf } from '../../tests/kit/toy-machine.ts'
 import { registry } from '../actions/index.ts'
@@ -13,17 +14,18 @@ import type { CoreDeps } from './create-core.ts'
 
 const toyProcess = { target: { process: { pid: 7, startedAt: '1', bootId: 'b0' } }, tree: true }
 
-/** The four toy actions; the last one is an undo that displaces what stands in the way. */
+function quarantineOnToy(rig: Rig): Scene {
+  rig.toy.files.set('/a', 'bad')
+  return {
+    look: rig.toy.look,
+    order: (_, id) => rig.quarantine('/a', { id, content: 'bad' }),
+    undo: (_, id, of) => rig.undoing(of, 'quarantine-file', { id }),
+    doubled: () => twice(rig, 'take /a') + twice(rig, 'restore /a'),
+  }
+}
+
 const toyScenes: Record<string, (rig: Rig) => Scene> = {
-  quarantine: (rig) => {
-    rig.toy.files.set('/a', 'bad')
-    return {
-      look: rig.toy.look,
-      order: (_, id) => rig.quarantine('/a', { id, content: 'bad' }),
-      undo: (_, id, of) => rig.undoing(of, 'quarantine-file', { id }),
-      doubled: () => twice(rig, 'take /a') + twice(rig, 'restore /a'),
-    }
-  },
+  quarantine: (rig) => quarantineOnToy(rig),
   suspension: (rig) => {
     rig.toy.processes.set(7, 'running').set(8, 'running')
     return {
@@ -64,6 +66,50 @@ for (const [name, scene] of Object.entries(toyScenes)) {
   })
 }
 
+test('[UND2] undo of the toy quarantine that displaces what stands in the way, killed likewise', async () => {
+  const tally = await crashMatrix(
+    (rig) => ({
+      ...quarantineOnToy(rig),
+      undo: (_, id, of) => rig.undoing(of, 'quarantine-file', { id, onConflict: 'replace' }),
+      meanwhile: () => rig.toy.files.set('/a', 'somebody else'),
+      lookRestored: () => JSON.stringify([...rig.toy.files]),
+      leftInForce: 1,
+    }),
+    'undo',
+    true,
+  )
+  expect(tally.wrong).toEqual([])
+  expect(tally.cases).toBeGreaterThan(60)
+})
+
+test('[JRN2] a limit that runs out, killed at every event: the effect ends, and the server hears of it once', async () => {
+  let cases = 0
+  for (let event = 1, reached = true; reached; event++) {
+    const rig = coreRig('lapse')
+    try {
+      let core = await rig.start()
+      const id = rig.newId<ActionId>()
+      await core.order(rig.doing('isolate-device', {}, { id, until: rig.clock.nowMs() + 60_000 }))
+      await core.settled()
+      rig.cutAt({ event })
+      await rig.clock.pass(90_000)
+      await core.settled()
+      reached = rig.isCut()
+      await rig.bury()
+      core = await rig.start()
+      await rig.clock.pass(90_000)
+      await core.settled()
+      expect([rig.toy.firewall, core.inForce()], `cut at event ${event}`).toEqual(['open', []])
+      const told = rig.reports(core).filter((report) => report.kind === 'effect')
+      expect(told, `cut at event ${event}`).toMatchObject([{ actionId: id, effect: 'lapsed', cause: 'lapsed' }])
+      cases++
+    } finally {
+      await rig.dispose()
+    }
+  }
+  expect(cases).toBeGreaterThan(8)
+})
+
 /** The agent as it is, on the model machine. */
 async function depsOn(machine: ModelMachine, rig: Rig): Promise<Partial<CoreDeps>> {
   const host = withFaults(modelHost(machine), (phase, effect) => rig.stopAt(phase, effect))
@@ -80,7 +126,27 @@ const ownFolder = { without: ['/var/lib/recourse'] }
 const look = (machine: ModelMachine) => JSON.stringify(machine.snapshot(ownFolder))
 const lookRestored = (machine: ModelMachine) => JSON.stringify({ ...machine.snapshot(ownFolder), connections: null })
 
-function onModel(fill: (machine: ModelMachine, rig: Rig) => Pick<Scene, 'order' | 'undo'>): (rig: Rig) => Scene {
+test('[UND2] undo of quarantine-file on the model machine that displaces what stands in the way, killed likewise', async () => {
+  const tally = await crashMatrix(
+    onModel((machine, rig) => {
+      machine.writeFile('/srv/evil', 'bad')
+      return {
+        order: (_, id) => rig.doing('quarantine-file', { path: '/srv/evil', sha256: hashOf('bad') }, { id }),
+        undo: (_, id, of) => rig.undoing(of, 'quarantine-file', { id, onConflict: 'replace' }),
+        meanwhile: () => machine.writeFile('/srv/evil', 'somebody else'),
+        lookRestored: () => new TextDecoder().decode(machine.readFile('/srv/evil')),
+        leftInForce: 1,
+      }
+    }),
+    'undo',
+  )
+  expect(tally.wrong).toEqual([])
+  expect(tally.cases).toBeGreaterThan(20)
+})
+
+function onModel(
+  fill: (machine: ModelMachine, rig: Rig) => Pick<Scene, 'order' | 'undo'> & Partial<Scene>,
+): (rig: Rig) => Scene {
   return (rig) => {
     const machine = modelMachine({ platform: 'linux', seed: 11, now: () => rig.clock.nowMs() })
     machine.mkdir('/var/lib/recourse')

@@ -66,6 +66,11 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
     if (closed) return
     try {
       checkpoint()
+    } catch (error) {
+      // A disk that takes nothing does not keep a limit from running out.
+      log.error({ err: error }, 'what is left of limits and grace periods could not be written down')
+    }
+    try {
       for (const { actionId, limit } of journal.effects.limited())
         if (limit !== null && !lapsing.has(actionId) && dueIn(actionId, limit) <= 0) void lapse(actionId)
       for (const actionId of journal.records.pastGrace()) if (!releasing.has(actionId)) void release(actionId)
@@ -75,6 +80,8 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
       }
     } catch (error) {
       log.error({ err: error }, 'upkeep failed; it is tried again')
+      timer = clock.after(checkpointMs, tick)
+      return
     }
     rearm()
   }

@@ -17,6 +17,10 @@ export interface Scene {
   order(rig: Rig, id: ActionId): Order
   /** Null for an action without an inverse. */
   undo: ((rig: Rig, id: ActionId, of: ActionId) => Order) | null
+  /** What somebody else does between the action and its undo. */
+  meanwhile?(): void
+  /** How many effects stand after the undo: what it displaced. Default 0. */
+  readonly leftInForce?: number
 }
 
 export interface Tally {
@@ -81,6 +85,7 @@ async function run(rig: Rig, scene: Scene, kind: 'do' | 'undo', cuts: readonly n
     await core.settled()
     if (scene.undo === null) throw new Error('this scene has no way back')
     order = scene.undo(rig, undoing, action)
+    scene.meanwhile?.()
   }
   const before = scene.look()
   const id = kind === 'do' ? action : undoing
@@ -115,7 +120,8 @@ async function run(rig: Rig, scene: Scene, kind: 'do' | 'undo', cuts: readonly n
     if (undone?.status !== 'succeeded') ended.wrong.push(`lost: cannot be taken back: ${JSON.stringify(undone)}`)
     if ((scene.lookRestored?.() ?? scene.look()) !== restorable) ended.wrong.push('lost: taken back, and not as it was')
   }
-  if (succeeded && core.inForce().length > 0) ended.wrong.push('lost: something is still in force')
+  if (succeeded && core.inForce().length !== (scene.leftInForce ?? 0))
+    ended.wrong.push(`lost: in force is ${JSON.stringify(core.inForce())}`)
   return ended
 }
 
