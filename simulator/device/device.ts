@@ -1,0 +1,297 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Core } from '../../agent/core/core.ts'
+import { factsOf } from '../../agent/facts.ts'
+import { seeded } from '../../agent/host/model/seed.ts'
+import { enrol } from '../../agent/link/enrol.ts'
+import type { Identity } from '../../agent/link/identity.ts'
+import { type Link, type LinkLimits, startLink } from '../../agent/link/link.ts'
+import { decode } from '../../protocol/codec.ts'
+import type { ActionId, DeviceId } from '../../protocol/ids.ts'
+import type { Order } from '../../protocol/mandate.ts'
+import type { DeviceFacts, InForceEntry } from '../../protocol/messages.ts'
+import type { Door } from '../network/relay.ts'
+import { type Birth, birthOf, changedSince } from './birth.ts'
+import { type Life, startLife } from './life.ts'
+import type { Profile } from './profile.ts'
+import { type Scene, sceneOf, type TargetName } from './scenery.ts'
+import { type TargetSeen, type Witness, witnessOf } from './witness.ts'
+
+/** What is really so on a device, read off its machine and its agent; nothing of it went over the wire. */
+export interface Truth {
+  readonly device: DeviceId
+  readonly index: number
+  readonly connected: boolean
+  readonly targets: readonly TargetSeen[]
+  readonly touched: readonly { readonly id: ActionId; readonly applied: number; readonly reverted: number }[]
+  readonly inForce: readonly InForceEntry[]
+  /** Reports that the control plane has not stored yet. */
+  readonly waitingReports: number
+  /** What differs from the birth of the machine, as far as it was asked for. */
+  readonly changed: readonly string[] | null
+  readonly lives: number
+  readonly faults: readonly string[]
+}
+
+/** When an order became durable on a device: milliseconds since 1970 with their fractions. */
+export interface Arrival {
+  readonly id: ActionId
+  readonly at: number
+}
+
+export interface DeviceDeps {
+  readonly run: number
+  readonly profile: Profile
+  /** Its state lies here; made and removed with the device. Null keeps the journal in memory. */
+  readonly folder: string
+  readonly journal: 'file' | 'memory'
+  /** Its way to the gateway; null to go there straight. */
+  readonly door: { readonly door: Door; readonly port: number } | null
+  readonly enrolAt: { readonly host: string; readonly port: number }
+  readonly token: string
+  readonly limits: Partial<LinkLimits>
+  arrived(arrival: Arrival): void
+}
+
+/** A simulated device: one machine, and the lives of the agent on it. */
+export interface Device {
+  readonly profile: Profile
+  readonly id: DeviceId
+  readonly scene: Scene
+  connected(): boolean
+  /** The agent starts, and holds its link from now on. */
+  start(): Promise<void>
+  /** `kill -9` of the agent. */
+  kill(): Promise<void>
+  /** The agent is killed at the n-th commit or effect from now; it starts again after the pause. */
+  killAt(event: number, pauseMs: number): void
+  /** The machine sleeps: nothing comes from it any more, and nobody is told. */
+  sleep(): Promise<void>
+  wake(): void
+  /** Tries the control plane now. */
+  hurry(): void
+  /** Somebody sets its clock. */
+  setClock(ms: number): void
+  setEffectFailure(share: number): void
+  truth(how: { readonly changes: boolean }): Truth
+  settled(): Promise<void>
+  stop(): Promise<void>
+  readonly door: Door | null
+}
+
+/** What a request names, by target. */
+export type Targets = {
+  readonly [Name in TargetName]?: { readonly action: string; readonly params: Record<string, unknown> }
+}
+export const targetsOf = ({ targets }: Scene): Targets =>
+  Object.fromEntries(targets.map(({ name, action, params }) => [name, { action, params }]))
+
+const faultsKept = 5
+
+/** Makes the machine and enrols it; the agent has not started yet. */
+export async function createDevice(deps: DeviceDeps): Promise<Device> {
+  const { profile, folder, door } = deps
+  const scene = sceneOf(deps.run, profile, () => Date.now() + profile.skewMs)
+  const birth: Birth = birthOf(scene)
+  const witness: Witness = witnessOf(scene)
+  const random = seeded(profile.seed ^ 0x1b873593)
+  const draw = () => random.below(1_000_000) / 1_000_000
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const identity = through(door, await enrolled(deps, scene))
+  const faults: string[] = []
+  let life: Life | null = null
+  let link: Link | null = null
+  let lives = 0
+  let failure = profile.effectFailure
+  let plan: { left: number; readonly pauseMs: number } | null = null
+  let stopped = false
+  let busy: Promise<void> = Promise.resolve()
+
+  /** One after the other: a start may meet a kill. */
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    busy = busy.then(work, work)
+    return busy
+  }
+  const begin = async () => {
+    if (life !== null || stopped) return
+    lives++
+    life = await startLife({
+      scene,
+      profile,
+      identity,
+      folder: deps.journal === 'file' ? folder : null,
+      witness,
+      random: draw,
+      effectFailure: () => failure,
+      dies: () => plan !== null && --plan.left <= 0,
+      died: () => void inTurn(resurrect),
+      fault: (what) => {
+        if (faults.length < faultsKept) faults.push(what)
+      },
+    })
+    if (life.isDead()) return
+    hold(life)
+  }
+  const hold = (living: Life) => {
+    const facts = (): DeviceFacts => ({
+      ...factsOf(living.host, living.capabilities),
+      hostName: profile.hostName,
+      osName: profile.osName,
+      osVersion: profile.osVersion,
+      agentVersion: profile.agentVersion,
+      simulated: true,
+    })
+    link = startLink({
+      folder,
+      identity,
+      core: hearing(living.core, deps, draw),
+      places: {
+        address: async () => {
+          await door?.door.unlock()
+          return door === null ? identity.gateway.host : profile.address
+        },
+        proven: () => undefined,
+        bounds: () => ({ controlPlane: [], canaries: [] }),
+      },
+      log: {
+        debug() {},
+        info() {},
+        warn() {},
+        error: (_, message) => void (faults.length < faultsKept && faults.push(message)),
+      },
+      facts,
+      nowMs: () => scene.machine.nowMs,
+      monotonicMs: () => performance.now(),
+      random: draw,
+      limits: deps.limits,
+    })
+  }
+  const letGo = async () => {
+    const held = link
+    link = null
+    await held?.stop()
+  }
+  const die = async () => {
+    const dying = life
+    life = null
+    plan = null
+    door?.door.cut()
+    // It is dead before its link is let go, so that nothing is said in farewell.
+    const ended = dying?.kill()
+    await letGo()
+    await ended
+  }
+  const resurrect = async () => {
+    const pauseMs = plan?.pauseMs ?? 0
+    await die()
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    await begin()
+  }
+
+  return {
+    profile,
+    id: identity.deviceId,
+    scene,
+    door: door?.door ?? null,
+    connected: () => link?.state().link === 'connected',
+    start: () => inTurn(begin),
+    kill: () => inTurn(die),
+    killAt(event, pauseMs) {
+      plan = { left: event, pauseMs }
+    },
+    sleep: () =>
+      inTurn(async () => {
+        door?.door.freeze()
+        await letGo()
+      }),
+    wake() {
+      void inTurn(async () => {
+        if (life !== null && link === null && !stopped) hold(life)
+      })
+    },
+    hurry: () => link?.hurry(),
+    setClock: (ms) => scene.machine.jumpWallClock(ms),
+    setEffectFailure(share) {
+      failure = share
+    },
+    truth({ changes }) {
+      witness.look()
+      return {
+        device: identity.deviceId,
+        index: profile.index,
+        connected: link?.state().link === 'connected',
+        targets: witness.targets(),
+        touched: witness.touched(),
+        inForce: life?.core.inForce() ?? [],
+        waitingReports: life?.core.outbox.after(0, 1_000).length ?? 0,
+        changed: changes ? changedSince(birth, scene) : null,
+        lives,
+        faults: [...faults],
+      }
+    },
+    settled: async () => life?.core.settled(),
+    stop: () =>
+      inTurn(async () => {
+        stopped = true
+        await letGo()
+        const last = life
+        life = null
+        await last?.stop()
+        door?.door.close()
+        rmSync(folder, { recursive: true, force: true })
+      }),
+  }
+}
+
+/** The identity with the door in front of the gateway. Names stay as they are, so that certificates mean what they mean. */
+const through = (door: DeviceDeps['door'], identity: Identity): Identity =>
+  door === null ? identity : { ...identity, gateway: { ...identity.gateway, port: door.port } }
+
+const enrolTries = 8
+
+/** A crowd at the door is told to wait; so it waits. */
+async function enrolled({ folder, enrolAt, token, profile }: DeviceDeps, scene: Scene): Promise<Identity> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const { identity } = await enrol({ folder, ...enrolAt, token, facts: bareFacts(profile, scene) })
+      return identity
+    } catch (failure) {
+      if (attempt === enrolTries) throw failure
+      await new Promise((resolve) => setTimeout(resolve, 250 * 2 ** attempt))
+    }
+  }
+}
+
+export const bareFacts = (profile: Profile, { machine }: Pick<Scene, 'machine'>): DeviceFacts => ({
+  platform: profile.platform,
+  osName: profile.osName,
+  osVersion: profile.osVersion,
+  hostName: profile.hostName,
+  architecture: 'x64',
+  agentVersion: profile.agentVersion,
+  bootId: machine.bootId,
+  simulated: true,
+  addresses: [],
+  capabilities: [],
+})
+
+/** The core as the link sees it: when an order became durable is noted, and now and then it is delivered twice. */
+function hearing(core: Core, { profile, arrived }: DeviceDeps, draw: () => number): Core {
+  return {
+    ...core,
+    async order(order) {
+      await core.order(order)
+      const id = idOf(order)
+      if (id !== null) arrived({ id, at: performance.timeOrigin + performance.now() })
+      if (profile.doubled > 0 && draw() < profile.doubled) await core.order(order)
+    },
+  }
+}
+
+function idOf({ leaf }: Order): ActionId | null {
+  const read = decode(leaf)
+  if (typeof read !== 'object' || read === null || !('actionId' in read)) return null
+  return typeof read.actionId === 'string' ? (read.actionId as ActionId) : null
+}
+
+export const stateFolderOf = (run: string, index: number): string => join(run, String(index))

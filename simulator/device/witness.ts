@@ -1,0 +1,76 @@
+import type { Bench, Registry } from '../../agent/core/action.ts'
+import type { ActionId } from '../../protocol/ids.ts'
+import type { Scene, TargetName } from './scenery.ts'
+
+/**
+ * Watches one machine from outside of the agent, over all lives of the agent: what really happened there, whatever anybody says.
+ *
+ * INVARIANTS
+ * - It looks after every effect on the machine, so no change of a target back and forth between two looks goes unseen.
+ * - It never asks the agent.
+ */
+export interface Witness {
+  /** After an effect on the machine. */
+  look(): void
+  targets(): TargetSeen[]
+  /** Every action id on whose behalf something was carried out, with the number of calls. */
+  touched(): { readonly id: ActionId; readonly applied: number; readonly reverted: number }[]
+  /** The registry, with each carrying out noted. */
+  noting(registry: Registry): Registry
+}
+
+export interface TargetSeen {
+  readonly name: TargetName
+  readonly inEffect: boolean
+  /** How often the effect came, and went. */
+  readonly came: number
+  readonly went: number
+}
+
+export function witnessOf({ targets }: Pick<Scene, 'targets'>): Witness {
+  const seen = targets.map((target) => ({ target, inEffect: target.inEffect(), came: 0, went: 0 }))
+  const touched = new Map<ActionId, { applied: number; reverted: number }>()
+  const note = (id: ActionId, what: 'applied' | 'reverted') => {
+    const counts = touched.get(id) ?? { applied: 0, reverted: 0 }
+    counts[what]++
+    touched.set(id, counts)
+  }
+
+  const watched = <Part extends object>(part: Part): Part =>
+    new Proxy(part, {
+      get: (original, key) => {
+        const value: unknown = Reflect.get(original, key)
+        if (typeof value !== 'function' || (key !== 'apply' && key !== 'revert')) return value
+        return (bench: Bench, ...rest: unknown[]): unknown => {
+          note(bench.actionId, key === 'apply' ? 'applied' : 'reverted')
+          return Reflect.apply(value, original, [bench, ...rest])
+        }
+      },
+    })
+  const opened = <Part extends object>(part: Part, wrap: (inner: object) => object): Part => {
+    const kept = new Map<PropertyKey, unknown>()
+    return new Proxy(part, {
+      get: (original, key) => {
+        const value: unknown = Reflect.get(original, key)
+        if (typeof value !== 'object' || value === null) return value
+        if (!kept.has(key)) kept.set(key, wrap(value))
+        return kept.get(key)
+      },
+    })
+  }
+
+  return {
+    look() {
+      for (const one of seen) {
+        const now = one.target.inEffect()
+        if (now === one.inEffect) continue
+        one.inEffect = now
+        if (now) one.came++
+        else one.went++
+      }
+    },
+    targets: () => seen.map(({ target, inEffect, came, went }) => ({ name: target.name, inEffect, came, went })),
+    touched: () => [...touched].map(([id, counts]) => ({ id, ...counts })),
+    noting: (registry) => opened(registry, (platforms) => opened(platforms, watched)),
+  }
+}

@@ -1,0 +1,159 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Place } from '../network/relay.ts'
+
+/** A control plane as the simulator reaches it: only over the wire. */
+export interface Plane {
+  /** Where people and programs come. */
+  readonly url: string
+  /** The one-time link, when nobody has set it up yet. */
+  readonly setUpUrl: string | null
+  readonly enrolAt: Place
+  /** Null when only devices know it, by their enrolment. */
+  readonly gatewayAt: Place | null
+  /** Null for one that is not ours. */
+  readonly own: OwnPlane | null
+}
+
+/** What can be done to a control plane of our own. */
+export interface OwnPlane {
+  readonly pid: () => number | null
+  /** `kill -9`. */
+  kill(): Promise<void>
+  /** Ends it in order. */
+  stop(): Promise<void>
+  /** Starts it again over the same data, at the same ports. */
+  start(): Promise<void>
+  /** Stops it and removes its data. */
+  dispose(): Promise<void>
+}
+
+const root = join(import.meta.dirname, '../..')
+const startWithinMs = 60_000
+
+/** Starts a control plane as a child process, with a data folder of its own, on free ports of loopback. */
+export async function startControlPlane(): Promise<Plane & { readonly own: OwnPlane }> {
+  const folder = mkdtempSync(join(tmpdir(), 'recourse-sim-plane-'))
+  const ports: readonly [number, number, number, number] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ]
+  const [web, gateway, enrol, canary] = ports
+  let child: ChildProcess | null = null
+  let setUpUrl: string | null = null
+
+  const start = async () => {
+    const started = spawn(
+      process.execPath,
+      [
+        '--disable-warning=ExperimentalWarning',
+        join(root, 'server/main.ts'),
+        '--data',
+        folder,
+        '--listen',
+        `127.0.0.1:${web}`,
+        '--device-host',
+        '127.0.0.1',
+        '--gateway-port',
+        String(gateway),
+        '--enrol-port',
+        String(enrol),
+        '--canary-port',
+        String(canary),
+        // A name, not an address: certificates are then for the name, whatever address a device is led to.
+        '--public-host',
+        'localhost',
+        '--log-level',
+        process.env['LOG_LEVEL'] ?? 'error',
+      ],
+      { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    child = started
+    setUpUrl = await heard(started)
+  }
+  const gone = async (signal: NodeJS.Signals) => {
+    const ending = child
+    child = null
+    if (ending === null || ending.exitCode !== null || ending.signalCode !== null) return
+    const ended = new Promise((resolve) => ending.once('exit', resolve))
+    ending.kill(signal)
+    await ended
+  }
+  try {
+    await start()
+  } catch (failure) {
+    rmSync(folder, { recursive: true, force: true })
+    throw failure
+  }
+  const own: OwnPlane = {
+    pid: () => child?.pid ?? null,
+    kill: () => gone('SIGKILL'),
+    stop: () => gone('SIGTERM'),
+    start,
+    async dispose() {
+      await gone('SIGTERM')
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+  return {
+    url: `http://127.0.0.1:${web}`,
+    setUpUrl,
+    enrolAt: { host: '127.0.0.1', port: enrol },
+    gatewayAt: { host: '127.0.0.1', port: gateway },
+    own,
+  }
+}
+
+/** Resolves with the set-up link, or null, once the server says where it is. */
+function heard(child: ChildProcess): Promise<string | null> {
+  return new Promise((resolve, reject) => {
+    if (child.stdout === null) return reject(new Error('the control plane has no output'))
+    let setUpUrl: string | null = null
+    let at = false
+    const fail = (why: string) => reject(new Error(`the control plane did not start: ${why}`))
+    const late = setTimeout(() => fail('no word within a minute'), startWithinMs)
+    const done = () => {
+      clearTimeout(late)
+      resolve(setUpUrl)
+    }
+    child.once('exit', (code, signal) => fail(`it ended with ${code ?? signal}`))
+    createInterface(child.stdout).on('line', (line) => {
+      if (line.startsWith('Recourse is at ')) {
+        at = true
+        // The link follows in the same breath, where there is one.
+        setTimeout(done, 100)
+      }
+      if (at && line.includes('/setup#')) setUpUrl = line.slice(line.indexOf('http'))
+    })
+  })
+}
+
+/** Below the ports that connections take, so that none of ours is taken while the control plane restarts. */
+async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = randomInt(20_000, firstOutgoingPort())
+    const free = await new Promise<boolean>((resolve) => {
+      const probe = createServer()
+      probe.once('error', () => resolve(false))
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
+    })
+    if (free) return port
+  }
+  throw new Error('no port is free')
+}
+
+function firstOutgoingPort(): number {
+  try {
+    const [first] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/).map(Number)
+    return first !== undefined && first > 20_100 ? first : 32_768
+  } catch {
+    return 32_768
+  }
+}
