@@ -43,13 +43,15 @@ async function growIn(folder: VaultFolder, record: FileRecord, place: Place, nur
     mark(folder, record, file)
     nursery.move(name, place.directory, place.name)
   } catch (error) {
-    cleanUp(() => removeOurs(nursery, name, file))
-    if (codeOf(error) === 'other_file_system') return null
-    if (codeOf(error) !== 'place_taken') throw error
-    throw new RecourseError('place_taken', 'Something was put in its place while it was restored.', { cause: error })
+    cleanUp(() => discard(folder, nursery, name, file))
+    const code = codeOf(error)
+    if (code === 'other_file_system') return null
+    if (code === 'place_taken')
+      throw new RecourseError('place_taken', 'Something was put in its place while it was restored.', { cause: error })
+    throw code === 'target_not_found' ? stolen(error) : error
   }
   try {
-    if (nursery === place.directory) compareGrown(folder, place, file)
+    if (nursery === place.directory) compareGrown(place, file)
     place.directory.sync()
     if (!isLocked(record.metadata)) return allGaps(record, file, gaps)
     gaps.push(...file.setMetadata(record.metadata))
@@ -57,7 +59,7 @@ async function growIn(folder: VaultFolder, record: FileRecord, place: Place, nur
     return allGaps(record, file, gaps)
   } catch (error) {
     cleanUp(() => file.unlock())
-    cleanUp(() => removeOurs(place.directory, place.name, file))
+    cleanUp(() => discard(folder, place.directory, place.name, file))
     throw error
   }
 }
@@ -79,17 +81,20 @@ export const allGaps = (record: FileRecord, file: OpenFile, named: readonly Gap[
   ]
 }
 
-/** In its own directory somebody else could have exchanged it before it was moved. Then ours must not lie about, wherever it is. */
-function compareGrown(folder: VaultFolder, { directory, name }: Place, file: OpenFile): void {
+/** In its own directory somebody else could have exchanged it before it was moved. */
+function compareGrown({ directory, name }: Place, file: OpenFile): void {
   const entry = directory.look(name)
-  if (entry !== null && sameIdentity(entry.identity, file.identity)) return
-  if (file.links() > 0) silence(folder, file)
-  throw new RecourseError('place_taken', 'Somebody exchanged the file while it was restored.')
+  if (entry === null || !sameIdentity(entry.identity, file.identity)) throw stolen()
 }
 
-function removeOurs(directory: Directory, name: EntryName, file: OpenFile): void {
+const stolen = (cause?: unknown) =>
+  new RecourseError('place_taken', 'Somebody exchanged the file while it was restored.', { cause })
+
+/** What was made in vain must not lie about: it is removed where it should be, and of no use to anybody wherever else it is. */
+function discard(folder: VaultFolder, directory: Directory, name: EntryName, file: OpenFile): void {
   const entry = directory.look(name)
   if (entry !== null && sameIdentity(entry.identity, file.identity)) directory.remove(name)
+  if (file.links() > 0) silence(folder, file)
 }
 
 /** A file of that name in the vault is of an earlier try of this run. */

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { ModelMachine } from '../host/model/machine.ts'
 import type { FileRecord, Vault } from './vault.ts'
-import { marks, vaultFolder, vaultScene } from './vault-scene.ts'
+import { marks, pathOf, vaultFolder, vaultScene } from './vault-scene.ts'
 
 /**
  * Somebody acts once, at each moment there is: before the first call of the agent to its machine, before the second, and so on. Every way
@@ -251,6 +251,36 @@ describe('names that others have put where the vault works', () => {
     expect(Buffer.from(machine.readFile(there)).toString()).toBe('evil')
   })
 
+  test.each([true, false])(
+    '[VLT2] a private file that is stolen is of no use, and what is put in its stead (%s) is not taken for it',
+    async (plants) => {
+      const endings = await atEachMoment(
+        async () => {
+          const scene = await setUp(there)
+          await scene.vault.take(scene.taken)
+          await scene.vault.seal()
+          return scene
+        },
+        ({ vault, taken }) => vault.restore(taken, taken.path),
+        ({ machine }) => {
+          const seen = Object.keys(machine.snapshot().files).find((name) => /^\/data\/x\/\.[0-9a-f]{32}$/.test(name))
+          if (seen === undefined) return
+          machine.rename(seen, '/data/x/stolen')
+          if (plants) machine.writeFile(seen, 'planted')
+        },
+        ({ machine }, code, at) => {
+          const planted = pathsWith(machine, 'planted')
+          if (machine.exists('/data/x/stolen'))
+            expect(machine.disk.find(pathOf('/data/x/stolen'))?.metadata, at).toMatchObject({ mode: 0 })
+          if (code === 'done') expect(pathsWith(machine, 'evil'), at).toEqual([there])
+          else expect(code, at).toBe('place_taken')
+          expect(planted.length, at).toBe(plants && code !== 'done' ? 1 : 0)
+        },
+      )
+      expect([...endings.keys()].toSorted()).toEqual(['done', 'place_taken'])
+    },
+  )
+
   test('[VLT2] what somebody planted under the name of an item in the vault is not taken for the target', async () => {
     for (const plant of ['file', 'directory', 'link'] as const) {
       const { machine, vault, taken, path } = await setUp(here)
@@ -290,4 +320,35 @@ test('[UND2] a process that kept the file open and writes cannot get other bytes
   expect(machine.exists(here)).toBe(false)
   expect(names('plain')).toHaveLength(1)
   expect(names('sealed')).toEqual([])
+})
+
+test('[UND3] what such a process writes at the last moment never gets the set-user-id bit of the old', async () => {
+  const modeOf = (machine: ModelMachine, path: string) => {
+    const metadata = machine.disk.find(pathOf(path))?.metadata
+    return metadata?.platform === 'linux' ? metadata.mode : null
+  }
+  const seen = new Set<string>()
+  await atEachMoment(
+    async () => {
+      const scene = await setUp(here)
+      await scene.vault.take(scene.taken)
+      return scene
+    },
+    ({ vault, taken }) => vault.restore(taken, taken.path),
+    ({ machine, taken }) => {
+      const plain = `${vaultFolder}/plain/${taken.item}.${taken.sha256}`
+      const mode = modeOf(machine, plain)
+      if (mode === null) return
+      machine.writeAt(plain, 'E', 0)
+      // The kernel does that with every write, whoever writes.
+      machine.change(plain, { mode: mode & ~0o6000 })
+    },
+    ({ machine }, code, at) => {
+      const there = machine.exists(here) ? Buffer.from(machine.readFile(here)).toString() : 'nothing'
+      seen.add(`${String(code)}, ${there}`)
+      if (code !== 'done') expect(there, at).toBe('nothing')
+      else if (there !== 'evil') expect(modeOf(machine, here), at).toBe(0o755)
+    },
+  )
+  expect([...seen].toSorted()).toEqual(['done, Evil', 'done, evil', 'record_damaged, nothing'])
 })
