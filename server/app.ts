@@ -14,6 +14,7 @@ import type { Logger } from 'pino'
 import type { Signed } from '../protocol/mandate.ts'
 import { newCursors } from './actions/cursor.ts'
 import { actionRoutes } from './actions/routes.ts'
+import { summaryRoutes } from './actions/summary-routes.ts'
 import type { Audit } from './audit/chain.ts'
 import { auditRoutes } from './audit/routes.ts'
 import type { Devices } from './gateway/seam.ts'
@@ -139,6 +140,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     cookie: { name: cookieName(web), secure: web.secure },
   })
   actionRoutes(app, { store, audit, keys, source, devices, log, cursors })
+  summaryRoutes(app, { store, devices, source })
   auditRoutes(app, { store, audit, signer: keys.audit, source, cursors })
   liveRoutes(app, { store, feed })
   settingsRoutes(app, { store, audit, source, keys, announceKey })

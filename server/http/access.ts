@@ -56,6 +56,7 @@ export const access: { readonly [route: string]: Rule } = {
   'POST /v1/actions/undo': 'respond',
   'POST /v1/previews': 'respond-or-approve',
   'GET /v1/in-force': 'view',
+  'GET /v1/summary': 'view',
   'GET /v1/batches/:id': 'view',
 
   'GET /v1/audit': 'audit-read',
