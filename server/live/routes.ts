@@ -100,7 +100,9 @@ export function liveRoutes(app: FastifyInstance, { store, feed }: { store: Store
         const left = (streams.get(by) ?? 1) - 1
         if (left === 0) streams.delete(by)
         else streams.set(by, left)
-        raw.destroy()
+        // Who reads gets a proper end; who does not is cut off.
+        if (raw.writableNeedDrain) raw.destroy()
+        else raw.end()
       }
       streams.set(by, mine + 1)
       ends.add(end)
