@@ -34,7 +34,7 @@ export function createHolds(deps: HoldDeps): Holds {
     },
     stop,
     stopAll: () => {
-      for (const actionId of [...held.keys()]) stop(actionId)
+      for (const actionId of held.keys()) stop(actionId)
     },
   }
 }

@@ -127,7 +127,7 @@ export function openJournal(path: string, options: JournalOptions = {}): Journal
         committing = false
       }
       options.onCommit?.('after', name)
-      if (outbox.last() > before) for (const listener of [...listeners]) listener()
+      if (outbox.last() > before) for (const listener of listeners) listener()
       return result
     },
     subscribe(listener) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { keyStatement, type Signed, signed as signedSchema } from '../../protocol/mandate.ts'
 import { readOrNull, signatureFault } from './gate.ts'
-import type { KeyTable, TrustedKey } from './journal-keys.ts'
+import type { TrustedKey } from './journal-keys.ts'
 import type { Parts } from './parts.ts'
 
 /** A key as the device got it when it enrolled. */

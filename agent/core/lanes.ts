@@ -45,7 +45,7 @@ export function createLanes(maxParallel: number): Lanes {
   let running = 0
   let arrivals = 0
   let closed = false
-  let quiet: (() => void)[] = []
+  const quiet: (() => void)[] = []
 
   function startWhatMay() {
     const passedOver = new Set<string>()

@@ -38,7 +38,7 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
   const pauses = new Map<ActionId, { readonly dueBootMs: number; readonly pauseMs: number }>()
   const lapsing = new Set<ActionId>()
   const releasing = new Set<ActionId>()
-  const stalled = new Set<ActionId>()
+  const stalled: ActionId[] = []
   let timer: Disposable | null = null
   let gracePassedBootMs = host.machine.bootTimeMs()
   let closed = false
@@ -55,7 +55,7 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
     timer = null
     if (closed) return
     const limits = journal.effects.limited().filter(({ actionId }) => !lapsing.has(actionId))
-    if (limits.length === 0 && stalled.size === 0 && journal.records.inGrace() === 0) return
+    if (limits.length === 0 && stalled.length === 0 && journal.records.inGrace() === 0) return
     const nearest = limits.reduce((least, { actionId, limit }) => {
       return limit === null ? least : Math.min(least, dueIn(actionId, limit))
     }, checkpointMs)
@@ -74,10 +74,8 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
       for (const { actionId, limit } of journal.effects.limited())
         if (limit !== null && !lapsing.has(actionId) && dueIn(actionId, limit) <= 0) void lapse(actionId)
       for (const actionId of journal.records.pastGrace()) if (!releasing.has(actionId)) void release(actionId)
-      for (const actionId of [...stalled]) {
-        stalled.delete(actionId)
-        deps.retry(actionId)
-      }
+      // Those that stall again come back only after this turn.
+      for (const actionId of stalled.splice(0)) deps.retry(actionId)
     } catch (error) {
       log.error({ err: error }, 'upkeep failed; it is tried again')
       timer = clock.after(checkpointMs, tick)
@@ -136,7 +134,7 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
   return {
     rearm,
     retryLater(actionId) {
-      stalled.add(actionId)
+      if (!stalled.includes(actionId)) stalled.push(actionId)
       rearm()
     },
     resume() {

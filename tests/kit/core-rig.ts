@@ -12,7 +12,8 @@ import { type Report, report as reportSchema } from '../../protocol/messages.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { type HandClock, handClock } from './hand-clock.ts'
 import { idsFrom, type Signer, shareToDo, shareToUndo, signerOf, signOrders } from './orders.ts'
-import { hashOf, type Toy, toyHost, toyMachine, toyRegistry, toyVault } from './toy-machine.ts'
+import { toyRegistry } from './toy-actions.ts'
+import { hashOf, type Toy, toyHost, toyMachine, toyVault } from './toy-machine.ts'
 
 /** Thrown where a test stops the world; stands for SIGKILL. */
 export class Cut extends Error {

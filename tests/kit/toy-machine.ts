@@ -1,11 +1,7 @@
 import { createHash } from 'node:crypto'
-import { type Implementation, type Registry, type Reversible, unsupported } from '../../agent/core/action.ts'
-import { type Host, HostError, type Machine } from '../../agent/host/host.ts'
-import type { FileRecord, Vault } from '../../agent/vault/vault.ts'
-import { RecourseError } from '../../protocol/errors.ts'
-import { filePath } from '../../protocol/file-path.ts'
+import type { Host, Machine } from '../../agent/host/host.ts'
+import type { Vault } from '../../agent/vault/vault.ts'
 import { sha256 } from '../../protocol/file-record.ts'
-import type { ProcessRef } from '../../protocol/process-ref.ts'
 import type { HandClock } from './hand-clock.ts'
 
 /**
@@ -32,6 +28,8 @@ export interface Toy {
   look(): string
 }
 
+const byName = ([a]: [string | number, string], [b]: [string | number, string]) => (String(a) < String(b) ? -1 : 1)
+
 export function toyMachine(): Toy {
   const toy: Toy = {
     files: new Map(),
@@ -46,285 +44,19 @@ export function toyMachine(): Toy {
     holders: new Set(),
     look: () =>
       JSON.stringify({
-        files: [...toy.files].toSorted(),
-        box: [...toy.box].toSorted(),
-        processes: [...toy.processes].toSorted(),
+        files: [...toy.files].toSorted(byName),
+        box: [...toy.box].toSorted(byName),
+        processes: [...toy.processes].toSorted(byName),
         firewall: toy.firewall,
       }),
   }
   return toy
 }
 
-function change(toy: Toy, name: string, work: () => void): void {
-  toy.onEffect('before', name)
-  work()
-  toy.done.push(name)
-  toy.onEffect('after', name)
-}
-
-export const hashOf = (content: string) => sha256.parse(createHash('sha256').update(content).digest('hex'))
-
-/** Moves a text from one map to another, when it is still there. */
-function move(
-  toy: Toy,
-  name: string,
-  from: Map<string, string>,
-  source: string,
-  to: Map<string, string>,
-  target: string,
-) {
-  const content = from.get(source)
-  if (content === undefined) return
-  if (to.has(target)) throw new HostError('place_taken' as never, `${target} is taken`)
-  change(toy, name, () => {
-    to.set(target, content)
-    from.delete(source)
-  })
-}
-
-const besideOf = (path: string) => `${path}.released`
-
-function quarantine(toy: Toy): Reversible<'quarantine-file'> {
-  const look = (found: string, holds: boolean, at: number) => [{ subject: 'file', found, holds, at }]
-  const describe = (path: string, content: string, item: string): FileRecord => ({
-    v: 1,
-    path: filePath.parse(path),
-    directory: { device: '1', object: '1' },
-    file: { device: '1', object: '2' },
-    sha256: hashOf(content),
-    sizeBytes: content.length,
-    metadata: {
-      platform: 'linux',
-      mode: 0o644,
-      uid: 0,
-      gid: 0,
-      atimeNs: '0',
-      mtimeNs: '0',
-      xattrs: [],
-      flags: null,
-    },
-    ranges: null,
-    links: 1,
-    item,
-  })
-  const takenOf = (path: string) =>
-    toy.files.has(path)
-      ? ({
-          kind: 'drifted',
-          code: 'place_taken',
-          detail: `${path} is there again`,
-          drift: [{ what: path, expected: 'nothing', found: `a file that contains ${toy.files.get(path)}` }],
-          choices: ['leave', 'beside', 'replace'],
-        } as const)
-      : null
-  return {
-    async prepare(bench, { path, sha256: pinned }) {
-      await toy.pause(`prepare ${path}`)
-      const content = toy.files.get(path)
-      if (content === undefined) return { kind: 'refused', code: 'target_not_found', detail: `no ${path}` }
-      if (hashOf(content) !== pinned) return { kind: 'refused', code: 'target_changed', detail: `${path} has changed` }
-      return {
-        kind: 'ready',
-        inverse: describe(path, content, bench.actionId),
-        resources: [`file:${path}`],
-        touches: [filePath.parse(path)],
-        impact: { would: [`take ${path}`], hurts: [], gaps: [] },
-      }
-    },
-    async apply(bench, _, record) {
-      await toy.pause(`apply ${record.path}`)
-      if (toy.box.has(record.item)) return { summary: `Took ${record.path}`, gaps: [] }
-      const content = toy.files.get(record.path)
-      if (content === undefined) throw new RecourseError('target_not_found', `no ${record.path}`)
-      if (hashOf(content) !== record.sha256) throw new RecourseError('target_changed', `${record.path} has changed`)
-      move(toy, `take ${record.path}`, toy.files, record.path, toy.box, record.item)
-      change(toy, `lock ${bench.actionId}`, () => {})
-      return { summary: `Took ${record.path}`, gaps: [] }
-    },
-    verify: async (bench, _, { item }) => look('in the box', toy.box.has(item), bench.nowMs()),
-    async compare(_, { path, item }) {
-      if (!toy.box.has(item)) return { kind: 'as-found', found: `${path} is not in the box` }
-      return takenOf(path) ?? { kind: 'as-left' }
-    },
-    async revert(bench, record, way) {
-      await toy.pause(`revert ${record.path}`)
-      const target = way === 'beside' ? besideOf(record.path) : record.path
-      if (!toy.box.has(record.item)) return { summary: `Put ${target} back`, gaps: [] }
-      if (way === 'replace' && (toy.files.has(target) || toy.box.has(bench.actionId))) {
-        const displaced = bench.displace(() => describe(target, toy.files.get(target) ?? '', bench.actionId))
-        if (!toy.box.has(displaced.item)) move(toy, `displace ${target}`, toy.files, target, toy.box, displaced.item)
-      }
-      if (toy.files.has(target)) throw new RecourseError('place_taken', `${target} is there again`)
-      move(toy, `restore ${target}`, toy.box, record.item, toy.files, target)
-      return { summary: `Put ${target} back`, gaps: [] }
-    },
-    verifyReverted: async (bench, { item }) => look('out of the box', !toy.box.has(item), bench.nowMs()),
-    putsBack: ({ path, sizeBytes }) => [`put ${path} back: ${sizeBytes} bytes`],
-    async release(_, { item }) {
-      toy.done.push(`release ${item}`)
-    },
-  }
-}
-
-const pidsOf = (target: { process: ProcessRef } | { imageSha256: string }, tree: boolean): number[] => {
-  if (!('process' in target)) throw new RecourseError('target_not_found', 'a toy process has no image')
-  return tree ? [target.process.pid, target.process.pid + 1] : [target.process.pid]
-}
-
-function suspend(toy: Toy): Reversible<'suspend-process'> {
-  const refOf = (pid: number): ProcessRef => ({ pid, startedAt: '1', bootId: 'b0' })
-  const look = (pids: readonly number[], state: string, at: number) =>
-    pids.map((pid) => ({
-      subject: 'process',
-      found: `${pid} ${toy.processes.get(pid)}`,
-      holds: toy.processes.get(pid) === state,
-      at,
-    }))
-  const setAll = (name: string, pids: readonly number[], state: 'running' | 'suspended') => {
-    for (const pid of pids) {
-      if (!toy.processes.has(pid)) throw new HostError('process_gone', `${pid} has ended`)
-      if (toy.processes.get(pid) !== state) change(toy, `${name} ${pid}`, () => toy.processes.set(pid, state))
-    }
-  }
-  return {
-    async prepare(_, { target, tree }) {
-      const pids = pidsOf(target, tree)
-      if (pids.some((pid) => !toy.processes.has(pid)))
-        return { kind: 'refused', code: 'target_not_found', detail: 'no such process' }
-      const running = pids.filter((pid) => toy.processes.get(pid) === 'running')
-      if (running.length === 0) return { kind: 'already-so', found: 'it stands still' }
-      return {
-        kind: 'ready',
-        inverse: { v: 1, processes: running.map(refOf), alreadySuspended: [] },
-        resources: pids.map((pid) => `process:${pid}`),
-        touches: [],
-        impact: { would: ['suspend'], hurts: [], gaps: [] },
-      }
-    },
-    async apply(_, __, { processes }) {
-      setAll(
-        'suspend',
-        processes.map(({ pid }) => pid),
-        'suspended',
-      ) // prettier
-      return { summary: 'Suspended', gaps: [] }
-    },
-    verify: async (bench, _, { processes }) =>
-      look(
-        processes.map(({ pid }) => pid),
-        'suspended',
-        bench.nowMs(),
-      ),
-    async compare(_, { processes }) {
-      const states = processes.map(({ pid }) => toy.processes.get(pid))
-      if (states.every((state) => state === 'suspended')) return { kind: 'as-left' }
-      if (states.every((state) => state === 'running')) return { kind: 'as-found', found: 'all run' }
-      return { kind: 'drifted', code: 'state_drifted', detail: 'some run', drift: [], choices: ['leave', 'replace'] }
-    },
-    async revert(_, { processes }) {
-      setAll(
-        'resume',
-        processes.map(({ pid }) => pid),
-        'running',
-      )
-      return { summary: 'Resumed', gaps: [] }
-    },
-    verifyReverted: async (bench, { processes }) =>
-      look(
-        processes.map(({ pid }) => pid),
-        'running',
-        bench.nowMs(),
-      ),
-  }
-}
-
-function kill(toy: Toy): Implementation<'kill-process'> {
-  return {
-    async prepare(_, { target, tree }) {
-      const pids = pidsOf(target, tree)
-      if (pids.every((pid) => !toy.processes.has(pid))) return { kind: 'already-so', found: 'it has ended' }
-      return {
-        kind: 'ready',
-        inverse: null,
-        resources: pids.map((pid) => `process:${pid}`),
-        touches: [],
-        impact: { would: ['kill'], hurts: [], gaps: [] },
-      }
-    },
-    async apply(_, { target, tree }) {
-      for (const pid of pidsOf(target, tree))
-        if (toy.processes.has(pid)) change(toy, `kill ${pid}`, () => toy.processes.delete(pid))
-      return { summary: 'Killed', gaps: [] }
-    },
-    verify: async (bench, { target, tree }) =>
-      pidsOf(target, tree).map((pid) => ({
-        subject: 'process',
-        found: String(toy.processes.get(pid)),
-        holds: !toy.processes.has(pid),
-        at: bench.nowMs(),
-      })),
-  }
-}
-
-function isolate(toy: Toy): Reversible<'isolate-device'> {
-  const set = (state: 'open' | 'shut') => {
-    if (toy.firewall !== state) change(toy, `firewall ${state}`, () => (toy.firewall = state))
-  }
-  return {
-    prepare: async (bench) =>
-      toy.firewall === 'shut'
-        ? { kind: 'already-so', found: 'it is shut' }
-        : {
-            kind: 'ready',
-            inverse: { v: 1, reachable: [...bench.bounds.controlPlane], canaries: [], foundTable: null },
-            resources: ['network'],
-            touches: [],
-            impact: { would: ['shut'], hurts: [], gaps: [] },
-          },
-    async apply() {
-      set('shut')
-      change(toy, 'remember shut', () => {})
-      return { summary: 'Shut', gaps: [] }
-    },
-    verify: async (bench) => [
-      { subject: 'firewall', found: toy.firewall, holds: toy.firewall === 'shut', at: bench.nowMs() },
-      { subject: 'canary', found: 'asked', holds: !toy.canaryAnswers, at: bench.nowMs() },
-    ],
-    compare: async () => (toy.firewall === 'shut' ? { kind: 'as-left' } : { kind: 'as-found', found: 'it is open' }),
-    async revert() {
-      change(toy, 'forget shut', () => {})
-      set('open')
-      return { summary: 'Opened', gaps: [] }
-    },
-    verifyReverted: async (bench) => [
-      { subject: 'firewall', found: toy.firewall, holds: toy.firewall === 'open', at: bench.nowMs() },
-    ],
-    hold(bench, _, tampered) {
-      const holder = () => {
-        if (toy.firewall === 'shut') return
-        set('shut')
-        tampered([{ subject: 'firewall', found: 'somebody had opened it', holds: true, at: bench.nowMs() }])
-      }
-      toy.holders.add(holder)
-      return { [Symbol.dispose]: () => void toy.holders.delete(holder) }
-    },
-  }
-}
-
 /** Somebody opens the firewall by hand; whoever holds it shut notices. */
 export function tamper(toy: Toy): void {
   toy.firewall = 'open'
-  for (const holder of [...toy.holders]) holder()
-}
-
-export function toyRegistry(toy: Toy): Registry {
-  const windows = unsupported('the toy has no Windows face')
-  return {
-    'quarantine-file': { linux: quarantine(toy), windows },
-    'kill-process': { linux: kill(toy), windows },
-    'suspend-process': { linux: suspend(toy), windows },
-    'isolate-device': { linux: isolate(toy), windows },
-  }
+  for (const holder of toy.holders) holder()
 }
 
 /** What the core itself asks of a host; the rest is not there, and says so. */
@@ -361,3 +93,5 @@ export const toyVault = (): Vault =>
       throw new Error(`the toy vault has no ${String(name)}`)
     },
   })
+
+export const hashOf = (content: string) => sha256.parse(createHash('sha256').update(content).digest('hex'))
