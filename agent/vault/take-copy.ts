@@ -39,9 +39,7 @@ export const copyAway = async (
     throw error
   }
   folder.plain.sync()
-  if (writeTime(file.metadata()) !== writtenAt)
-    throw giveUp(folder, record, changed(record, 'was written to while it was taken'))
-  removeOriginal(folder, record, place, file)
+  removeOriginal(folder, record, place, file, writtenAt)
 }
 
 /** The item lies in the vault already, plain or sealed. What is left of the original, if anything, is removed. */
@@ -52,10 +50,11 @@ export const finishCopy = async (folder: VaultFolder, record: FileRecord): Promi
   const left = place?.directory.look(place.name) ?? null
   if (place !== null && left !== null && sameIdentity(left.identity, record.file)) {
     using file = place.directory.openFile(place.name)
-    // With other bytes it is not the target: a new file that was given the number of the removed one, or what somebody made of the old.
+    const writtenAt = writeTime(file.metadata())
     const isTarget =
       file.sizeBytes() === record.sizeBytes && (await contentHash(file, record.sizeBytes)) === record.sha256
-    if (isTarget) removeOriginal(folder, record, place, file)
+    // With other bytes it is not the target: a new file that was given the number of the removed one, or what somebody made of the old.
+    if (isTarget) removeOriginal(folder, record, place, file, writtenAt)
   }
   place?.directory.sync()
   return { how: record.directory.device === folder.plain.identity.device ? 'renamed' : 'copied' }
@@ -83,23 +82,33 @@ async function compareCopy(folder: VaultFolder, record: FileRecord, place: Place
   folder.plain.sync()
 }
 
-function removeOriginal(folder: VaultFolder, record: FileRecord, place: Place, file: OpenFile): void {
+/** @param writtenAt when the file was last written to, as told before it was read */
+function removeOriginal(
+  folder: VaultFolder,
+  record: FileRecord,
+  place: Place,
+  file: OpenFile,
+  writtenAt: string,
+): void {
   const { directory, name } = place
   const aside = moveAside(folder, record, place, file)
   const moved = directory.look(aside.name)
-  if (moved === null || !sameIdentity(moved.identity, file.identity)) {
-    const isBack = unless('place_taken', () => directory.move(aside.name, directory, name))
+  const isIt = moved !== null && sameIdentity(moved.identity, file.identity)
+  const isUnwritten = file.sizeBytes() === record.sizeBytes && writeTime(file.metadata()) === writtenAt
+  if (isIt && isUnwritten) {
+    directory.remove(aside.name)
+    if (aside.lifted !== null && file.links() > 0) lockAgain(file, aside.lifted)
     directory.sync()
-    const kept = isBack ? 'was put back' : `now lies beside it as ${Buffer.from(aside.name).toString()}`
-    throw giveUp(
-      folder,
-      record,
-      changed(record, `was exchanged while it was taken; what had come in its stead ${kept}`),
-    )
+    return
   }
-  directory.remove(aside.name)
-  if (aside.lifted !== null && file.links() > 0) lockAgain(file, aside.lifted)
+  const isBack = unless('place_taken', () => directory.move(aside.name, directory, name))
+  if (aside.lifted !== null) lockAgain(file, aside.lifted)
   directory.sync()
+  const how = isIt ? 'was written to' : 'was exchanged'
+  const kept = isBack
+    ? 'what came in its stead was put back'
+    : `that now lies beside it as ${Buffer.from(aside.name).toString()}`
+  throw giveUp(folder, record, changed(record, `${how} while it was taken; ${kept}`))
 }
 
 /** Tries a few names, should somebody have seen one and put something there. */

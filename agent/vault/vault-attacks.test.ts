@@ -126,6 +126,31 @@ describe('[VLT2] while a file is taken', () => {
     expect(endings.size).toBeGreaterThan(1)
   })
 
+  test.each([here, there])(
+    '%s: what somebody writes to it is not lost, and not taken for what was approved',
+    async (path) => {
+      let wrote = false
+      const endings = await atEachMoment(
+        async () => {
+          wrote = false
+          return await setUp(path)
+        },
+        ({ vault, taken }) => vault.take(taken),
+        ({ machine }) => {
+          wrote = machine.exists(path)
+          if (wrote) machine.writeAt(path, ' more', 4)
+        },
+        async ({ machine, vault, taken }, code, at) => {
+          expect(code, at).toBe(wrote ? 'target_changed' : 'done')
+          expect(pathsWith(machine, 'evil more'), at).toEqual(wrote ? [path] : [])
+          expect(await holdsIt(vault, taken), at).toBe(!wrote)
+          if (wrote) expect(await vault.list(), at).toEqual([])
+        },
+      )
+      expect(endings.size).toBe(2)
+    },
+  )
+
   test('exchanged twice, what was moved by mistake and can not go back is kept and given back later', async () => {
     let kept = 0
     for (let moment = 0; moment < 60; moment++) {
