@@ -65,8 +65,9 @@ const bodyLimit = 1_048_576
 /** The whole HTTP side, not yet listening; tests ask it with `inject`. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { store, audit, keys, source, web, log, feed, devices, passwords } = deps
+  const loggerInstance: FastifyBaseLogger = log
   const app: FastifyInstance = fastify({
-    loggerInstance: log as FastifyBaseLogger,
+    loggerInstance,
     bodyLimit,
     genReqId: () => Buffer.from(source.randomBytes(8)).toString('hex'),
     trustProxy: web.trustedProxies.length === 0 ? false : [...web.trustedProxies],

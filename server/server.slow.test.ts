@@ -56,9 +56,9 @@ const cookieOf = (answer: Response) => answer.headers.get('set-cookie')?.split('
 beforeAll(async () => {
   running = await begin()
   const body = { secret: running.setUpSecret, name: 'root', password: testPassword, separationOfDuties: false }
-  expect((await post(running.url, '/v1/setup', '', body)).status).toBe(201)
+  if ((await post(running.url, '/v1/setup', '', body)).status !== 201) throw new Error('it could not be set up')
   running.process.kill('SIGTERM')
-  expect(await running.exited).toBe(0)
+  if ((await running.exited) !== 0) throw new Error('it did not stop when asked')
   // A device without a machine: this test is about what the server keeps.
   const database = new DatabaseSync(join(folder, 'recourse.db'))
   database

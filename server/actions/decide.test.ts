@@ -132,7 +132,7 @@ describe('races', () => {
       const racers = [cancel, () => decide('approve', action)]
       const answers = await Promise.all((round % 2 === 0 ? racers : racers.reverse()).map((race) => race()))
       await server.fleet.settle()
-      expect(answers.map((it) => it.status).sort()).toEqual(round % 2 === 0 ? [200, 409] : [200, 200])
+      expect(answers.map((it) => it.status).sort((a, b) => a - b)).toEqual(round % 2 === 0 ? [200, 409] : [200, 200])
       expect(await show(action.id)).toMatchObject({ status: 'cancelled', sentAt: null })
     }
     expect(server.fleet.device(device).done).toEqual([])

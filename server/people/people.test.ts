@@ -40,7 +40,7 @@ describe('[ACC2] set-up', () => {
     const setUp = (given: string | null) => server.call(null, 'POST', '/v1/setup', wish(given))
     expect((await setUp(old)).body.code).toBe('set_up_done')
     const both = await Promise.all([setUp(secret), setUp(secret)])
-    expect(both.map((it) => it.status).sort()).toEqual([201, 410])
+    expect(both.map((it) => it.status).sort((a, b) => a - b)).toEqual([201, 410])
     const won = both.find((it) => it.status === 201)
     expect(won?.body).toMatchObject({ name: 'root', recoveryKey: expect.stringMatching(/^recourse-recovery-1-/) })
     expect(server.keys.known().filter((it) => it.recovery)).toHaveLength(1)
