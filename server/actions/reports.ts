@@ -169,8 +169,7 @@ async function prove(
   const row = await own(taking, id)
   if (row === null) return
   if (row.effect === effect) {
-    if (at > (row.proved_at ?? 0))
-      await touchActions(taking.deps, taking.transaction, [{ row, set: { proved_at: at } }])
+    if (at > (row.proved_at ?? 0)) await renewProof(taking.transaction, id, at)
     return
   }
   if (effect === 'none') return
