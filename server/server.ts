@@ -15,6 +15,7 @@ import { type DeviceDeps, defaultLives } from './devices/deps.ts'
 import { enrolDevice } from './devices/enrol.ts'
 import { startEnrolServer } from './devices/enrol-server.ts'
 import { createPresence } from './devices/presence.ts'
+import { deviceRoutes } from './devices/routes.ts'
 import { createSealer } from './devices/sealer.ts'
 import { createToken, type TokenWish } from './devices/tokens.ts'
 import { startCanary } from './gateway/canary.ts'
@@ -183,7 +184,10 @@ async function start(
     },
     ready: () => ready,
     connectedDevices: () => opened.counts().connected,
-    more: (it) => dashboardRoutes(it, { folder: options.dashboardFolder ?? builtDashboard, source }),
+    more: async (it) => {
+      deviceRoutes(it, { ...deviceDeps, devices, breakGlass })
+      await dashboardRoutes(it, { folder: options.dashboardFolder ?? builtDashboard, source })
+    },
   })
   closers.push(() => app.close())
   await app.listen({ host: options.web.host, port: options.web.port })

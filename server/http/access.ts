@@ -59,6 +59,15 @@ export const access: { readonly [route: string]: Rule } = {
   'GET /v1/summary': 'view',
   'GET /v1/batches/:id': 'view',
 
+  'GET /v1/devices': 'view',
+  'GET /v1/devices/:id': 'view',
+  'PATCH /v1/devices/:id': 'devices-manage',
+  'POST /v1/devices/:id/revoke': 'devices-manage',
+  'POST /v1/devices/:id/break-glass-code': 'devices-manage',
+  'GET /v1/enrolment-tokens': 'devices-manage',
+  'POST /v1/enrolment-tokens': 'devices-manage',
+  'DELETE /v1/enrolment-tokens/:id': 'devices-manage',
+
   'GET /v1/audit': 'audit-read',
   'GET /v1/audit/export': 'audit-read',
   'GET /v1/audit/key': 'signed-in',
