@@ -6,8 +6,8 @@ export const CopyText = ({ text, label, compact = false }: { text: string; label
   <CopyButton value={text} timeout={2_000}>
     {({ copied, copy }) => (
       <Button
-        variant="default"
-        size={compact ? 'compact-sm' : 'sm'}
+        variant={compact ? 'subtle' : 'default'}
+        size={compact ? 'xs' : 'sm'}
         leftSection={<Icon name={copied ? 'check' : 'copy'} size={15} />}
         onClick={copy}
       >

@@ -42,7 +42,7 @@ const all: Readonly<Record<string, Column<Action>>> = {
   effect: {
     id: 'effect',
     head: 'In force',
-    width: 120,
+    width: 132,
     cell: (row) =>
       row.effect === 'none' ? <span className={classes.none}>–</span> : <EffectMark effect={row.effect} />,
   },

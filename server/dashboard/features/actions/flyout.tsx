@@ -4,7 +4,6 @@ import { Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { specOf, undoTitleOf } from '../../../../protocol/actions/index.ts'
 import { useShortcuts } from '../../app/keyboard.ts'
-import { capital } from '../../app/problem.ts'
 import { useMe } from '../../app/session.ts'
 import { CopyText } from '../../ui/copy.tsx'
 import { Icon } from '../../ui/icon.tsx'
@@ -127,7 +126,7 @@ const Body = ({ row, close }: { row: Action; close: () => void }) => {
       <p className={classes.sentence}>
         {row.status === 'pending-approval' || row.status === 'queued'
           ? `If it goes ahead, ${visible(row.device.name)} will ${willDo(row)}.`
-          : `${capital(visible(row.device.name))} was told to ${willDo(row)}.`}
+          : `${visible(row.device.name)} was told to ${willDo(row)}.`}
       </p>
       <Facts row={row} />
       {row.status === 'pending-approval' ? <Plan row={row} /> : null}

@@ -110,6 +110,7 @@ export const ask = (body: {
   action: string
   targets: readonly { devices: readonly string[]; params: unknown }[]
   comment: string
+  approve: boolean
   until?: number
 }): Promise<Requested> => send<Requested>('POST', '/v1/actions', body)
 

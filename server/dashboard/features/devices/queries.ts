@@ -21,7 +21,7 @@ export interface Device {
 }
 
 interface DevicePage {
-  readonly items: readonly Device[]
+  readonly devices: readonly Device[]
   readonly next: string | null
 }
 
@@ -33,12 +33,12 @@ export const devicesQuery = queryOptions({
   queryKey: ['devices', 'all'],
   queryFn: async ({ signal }): Promise<readonly Device[]> => {
     const all: Device[] = []
-    let cursor: string | null = null
+    let after: string | null = null
     for (let page = 0; page < mostPages; page++) {
-      const answer: DevicePage = await get<DevicePage>('/v1/devices', { cursor, limit: pageSize }, signal)
-      all.push(...answer.items)
-      cursor = answer.next
-      if (cursor === null) break
+      const answer: DevicePage = await get<DevicePage>('/v1/devices', { after, limit: pageSize }, signal)
+      all.push(...answer.devices)
+      after = answer.next
+      if (after === null) break
     }
     return all
   },
