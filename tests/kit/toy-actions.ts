@@ -1,6 +1,7 @@
 import { type Implementation, type Registry, type Reversible, unsupported } from '../../agent/core/action.ts'
 import { HostError } from '../../agent/host/host.ts'
 import type { FileRecord } from '../../agent/vault/vault.ts'
+import { actionNames } from '../../protocol/actions/index.ts'
 import { RecourseError } from '../../protocol/errors.ts'
 import { filePath } from '../../protocol/file-path.ts'
 import type { ProcessRef } from '../../protocol/process-ref.ts'
@@ -261,12 +262,16 @@ function isolate(toy: Toy): Reversible<'isolate-device'> {
   }
 }
 
+/** The four actions of the toy; every further one of the catalogue is unsupported on it. */
 export function toyRegistry(toy: Toy): Registry {
-  const windows = unsupported('the toy has no Windows face')
-  return {
-    'quarantine-file': { linux: quarantine(toy), windows },
-    'kill-process': { linux: kill(toy), windows },
-    'suspend-process': { linux: suspend(toy), windows },
-    'isolate-device': { linux: isolate(toy), windows },
+  const none = unsupported('the toy does not know it')
+  const known: Partial<Registry> = {
+    'quarantine-file': { linux: quarantine(toy), windows: none },
+    'kill-process': { linux: kill(toy), windows: none },
+    'suspend-process': { linux: suspend(toy), windows: none },
+    'isolate-device': { linux: isolate(toy), windows: none },
   }
+  return Object.fromEntries(
+    actionNames.map((name) => [name, known[name] ?? { linux: none, windows: none }]),
+  ) as Registry
 }
