@@ -19,7 +19,7 @@ const newAction = (...args: string[]) => run('tsx', join(root, 'scripts/new-acti
 
 describe('npm run new:action', () => {
   beforeAll(() => {
-    for (const file of [...rooms, 'tests/kit', 'package.json', 'tsconfig.json']) {
+    for (const file of [...rooms, 'scripts', 'tests', 'package.json', 'tsconfig.json']) {
       if (existsSync(join(root, file))) cpSync(join(root, file), join(copy, file), { recursive: true })
     }
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
