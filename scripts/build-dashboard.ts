@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
@@ -8,7 +8,8 @@ const root = join(import.meta.dirname, '..')
 const source = join(root, 'server/dashboard')
 /** Where the server finds the dashboard. */
 export const dashboardFolder = join(root, 'dist/dashboard')
-const stampFile = join(dashboardFolder, '.built-from')
+const stampName = '.built-from'
+const stampFile = join(dashboardFolder, stampName)
 
 /** Everything the result depends on. */
 const inputs = ['server/dashboard/**/*', 'protocol/**/*.ts', 'package-lock.json', 'scripts/build-dashboard.ts']
@@ -30,10 +31,10 @@ const stampOf = (): string => {
 const compressible = /\.(js|css|html|svg|json)$/
 
 /** Every file beside itself as .br and .gz, made once here so that no request waits for it. */
-const compress = async (): Promise<void> => {
-  for (const file of globSync('**/*', { cwd: dashboardFolder })) {
+const compress = async (folder: string): Promise<void> => {
+  for (const file of globSync('**/*', { cwd: folder })) {
     if (!compressible.test(file) || file === 'index.html') continue
-    const path = join(dashboardFolder, file)
+    const path = join(folder, file)
     const bytes = readFileSync(path)
     const [br, gz] = await Promise.all([
       promisify(brotliCompress)(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }),
@@ -48,25 +49,37 @@ const compress = async (): Promise<void> => {
 export const buildDashboard = async (): Promise<{ readonly built: boolean }> => {
   const stamp = stampOf()
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return { built: false }
-  rmSync(dashboardFolder, { recursive: true, force: true })
+  // Built aside and put in place whole: whoever serves or builds it at the same time never sees half of it.
+  mkdirSync(join(root, 'dist'), { recursive: true })
+  const fresh = mkdtempSync(join(root, 'dist/dashboard-'))
   // Loaded only when there is something to build: every start asks, and loading them costs most of a second.
   const [{ build }, { default: react }] = await Promise.all([import('vite'), import('@vitejs/plugin-react')])
-  await build({
-    root: source,
-    configFile: false,
-    logLevel: 'warn',
-    plugins: [react()],
-    build: {
-      outDir: dashboardFolder,
-      emptyOutDir: true,
-      target: 'es2024',
-      // The content security policy allows no data: scripts, and files with a hash in their name are cached for ever anyway.
-      assetsInlineLimit: 0,
-      modulePreload: { polyfill: false },
-      reportCompressedSize: false,
-    },
-  })
-  await compress()
-  writeFileSync(stampFile, stamp)
+  // A test runner names another mode, and what is built in that is slow and large.
+  const before = process.env.NODE_ENV
+  process.env.NODE_ENV = 'production'
+  try {
+    await build({
+      root: source,
+      configFile: false,
+      logLevel: 'warn',
+      plugins: [react()],
+      build: {
+        outDir: fresh,
+        emptyOutDir: true,
+        target: 'es2024',
+        // The content security policy allows no data: scripts, and files with a hash in their name are cached for ever anyway.
+        assetsInlineLimit: 0,
+        modulePreload: { polyfill: false },
+        reportCompressedSize: false,
+      },
+    })
+  } finally {
+    if (before === undefined) delete process.env.NODE_ENV
+    else process.env.NODE_ENV = before
+  }
+  await compress(fresh)
+  writeFileSync(join(fresh, stampName), stamp)
+  rmSync(dashboardFolder, { recursive: true, force: true })
+  renameSync(fresh, dashboardFolder)
   return { built: true }
 }

@@ -24,6 +24,9 @@ export const schemaOf = (params: z.ZodType): Schema =>
 
 const capitals: Readonly<Record<string, string>> = { sha256: 'SHA-256', pid: 'Process number', id: 'Id' }
 
+/** Rules are named in the code and the docs; a form is for people. */
+const ruleNumber = / \([A-Z]{3}\d+\)$/
+
 /** `imageSha256` as people read it: `Image SHA-256`. */
 const labelOf = (name: string): string => {
   const words = name.replace(/([a-z])([A-Z])/g, '$1 $2').replace(/ [A-Z](?=[a-z])/g, (it) => it.toLowerCase())
@@ -122,7 +125,8 @@ interface FieldProps {
 
 const Field = ({ name, field, optional, path, value, change, faults, known }: FieldProps) => {
   const label = labelOf(name) + (optional && field.default === undefined ? ' (optional)' : '')
-  const shared = { label, description: field.description, error: faults.get(path) ?? null }
+  const description = field.description?.replace(ruleNumber, '')
+  const shared = { label, description, error: faults.get(path) ?? null }
   if (field.anyOf !== undefined) return <Ways {...{ name, field, path, value, change, faults, known }} />
   if (field.properties !== undefined) {
     return (
@@ -150,7 +154,7 @@ const Field = ({ name, field, optional, path, value, change, faults, known }: Fi
     return (
       <Switch
         label={labelOf(name)}
-        description={field.description}
+        description={description}
         checked={value === true}
         onChange={(event) => change(event.currentTarget.checked)}
       />

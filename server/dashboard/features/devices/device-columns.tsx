@@ -45,7 +45,7 @@ export const deviceColumns: readonly Column<Device>[] = [
     id: 'seen',
     head: 'Last seen',
     width: 130,
-    cell: (it) => (it.lastSeenAt === null ? dash : <When at={it.lastSeenAt} />),
+    cell: (it) => (it.connected ? 'now' : it.lastSeenAt === null ? dash : <When at={it.lastSeenAt} />),
   },
   {
     id: 'state',

@@ -234,7 +234,7 @@ const Facts = ({ device }: { device: Device }) => (
       <dt>Agent</dt>
       <dd>{visible(device.facts.agentVersion)}</dd>
       <dt>Last seen</dt>
-      <dd>{device.lastSeenAt === null ? 'never' : <When at={device.lastSeenAt} />}</dd>
+      <dd>{device.connected ? 'now' : device.lastSeenAt === null ? 'never' : <When at={device.lastSeenAt} />}</dd>
       <dt>Enrolled</dt>
       <dd>
         <When at={device.enrolledAt} />
