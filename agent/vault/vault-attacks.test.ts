@@ -151,6 +151,27 @@ describe('[VLT2] while a file is taken', () => {
     },
   )
 
+  test('one that an overlay file system brings under another number is the same when everything else is', async () => {
+    const endings = await atEachMoment(
+      async () => {
+        const scene = await setUp(here)
+        scene.machine.writeFile(`${here}.twin`, 'evil', marks)
+        return scene
+      },
+      ({ vault, taken }) => vault.take(taken),
+      ({ machine }) => {
+        if (machine.exists(here)) machine.rename(`${here}.twin`, here)
+      },
+      async ({ vault, taken, machine }, code, at) => {
+        expect(await holdsIt(vault, taken), at).toBe(code === 'done')
+        expect(machine.exists(here), at).toBe(code !== 'done')
+      },
+    )
+    // Before the hash it is another file; after it, only its number differs.
+    expect([...endings.keys()].toSorted()).toEqual(['done', 'target_changed'])
+    expect(endings.get('done')).toBeGreaterThan(2)
+  })
+
   test('exchanged twice, what was moved by mistake and can not go back is kept and given back later', async () => {
     let kept = 0
     for (let moment = 0; moment < 60; moment++) {
