@@ -14,7 +14,7 @@ import type { Door } from '../network/relay.ts'
 import { type Birth, birthOf, changedSince } from './birth.ts'
 import { type Life, startLife } from './life.ts'
 import type { Profile } from './profile.ts'
-import { type Scene, sceneOf, type TargetName } from './scenery.ts'
+import { type Scene, sceneOf } from './scenery.ts'
 import { type TargetSeen, type Witness, witnessOf } from './witness.ts'
 
 /** What is really so on a device, read off its machine and its agent; nothing of it went over the wire. */
@@ -59,6 +59,8 @@ export interface Device {
   readonly id: DeviceId
   readonly scene: Scene
   connected(): boolean
+  /** Lives of the agent so far. */
+  lives(): number
   /** The agent starts, and holds its link from now on. */
   start(): Promise<void>
   /** `kill -9` of the agent. */
@@ -78,13 +80,6 @@ export interface Device {
   stop(): Promise<void>
   readonly door: Door | null
 }
-
-/** What a request names, by target. */
-export type Targets = {
-  readonly [Name in TargetName]?: { readonly action: string; readonly params: Record<string, unknown> }
-}
-export const targetsOf = ({ targets }: Scene): Targets =>
-  Object.fromEntries(targets.map(({ name, action, params }) => [name, { action, params }]))
 
 const faultsKept = 5
 
@@ -194,6 +189,7 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
     scene,
     door: door?.door ?? null,
     connected: () => link?.state().link === 'connected',
+    lives: () => lives,
     start: () => inTurn(begin),
     kill: () => inTurn(die),
     killAt(event, pauseMs) {

@@ -16,6 +16,8 @@ export interface SceneTarget {
   readonly action: ActionName
   /** As a request names it. */
   readonly params: Record<string, unknown>
+  /** What of the machine may differ while the effect is there, in the words of birth.ts. */
+  readonly things: readonly string[]
   /** Whether the effect of the action is there now. */
   inEffect(): boolean
 }
@@ -78,6 +80,7 @@ export function sceneOf(run: number, profile: Profile, now: () => number): Scene
     name,
     action: 'quarantine-file',
     params: { path, sha256: sha256Of(content) },
+    things: [`file ${path}`],
     inEffect: () => !machine.exists(path),
   })
   const started = (pid: number) => machine.processTable.get(pid).startedAt
@@ -98,18 +101,21 @@ export function sceneOf(run: number, profile: Profile, now: () => number): Scene
       name: 'miner',
       action: 'kill-process',
       params: { target: processRef(miner), tree: false },
+      things: [`process ${miner}`],
       inEffect: () => minerState() === 'gone' || minerState() === 'dead',
     },
     {
       name: 'beacon',
       action: 'suspend-process',
       params: { target: processRef(beacon), tree: false },
+      things: [`process ${beacon}`],
       inEffect: () => beaconState() === 'suspended',
     },
     {
       name: 'network',
       action: 'isolate-device',
       params: { scope: 'full' },
+      things: ['tables', 'restart', 'connections'],
       inEffect: () => machine.network.table(ourTable) !== null,
     },
   ]

@@ -1,0 +1,23 @@
+import { calmDay } from './calm-day.ts'
+import { clockSkew } from './clock-skew.ts'
+import { flakyWifi } from './flaky-wifi.ts'
+import { hostileDevices } from './hostile-devices.ts'
+import { massIsolation } from './mass-isolation.ts'
+import { outbreak } from './outbreak.ts'
+import { reconnectStorm } from './reconnect-storm.ts'
+import { serverKilled } from './server-killed.ts'
+import { soak } from './soak.ts'
+import type { Scenario } from './stage.ts'
+
+/** Every scenario there is. One line each. */
+export const scenarios: readonly Scenario[] = [
+  calmDay,
+  flakyWifi,
+  outbreak,
+  massIsolation,
+  reconnectStorm,
+  serverKilled,
+  clockSkew,
+  hostileDevices,
+  soak,
+]

@@ -1,0 +1,78 @@
+import type { TargetName } from '../device/scenery.ts'
+import { able, act, allEnded, mend, order, pause, type Scenario, type Stage, some, undoEverything } from './stage.ts'
+
+const targets: readonly TargetName[] = ['dropper', 'tool', 'image', 'beacon', 'network']
+
+export const flakyWifi: Scenario = {
+  name: 'flaky-wifi',
+  about:
+    'Connections are slow, break off, freeze and come back while actions and undos go on; agents are killed in the middle of them.',
+  needsOwnPlane: false,
+  leavesNothing: true,
+  minutes: 0.5,
+  mix: { latencyMs: 60, jitterMs: 60, doubled: 0.1, failing: 0.2, effectFailure: 0.01 },
+  async play(stage) {
+    await rounds(stage, stage.minutes)
+    await stage.step('the weather clears', async () => {
+      await mend(stage)
+      await allEnded(stage)
+    })
+    await stage.step('undo everything', () => undoEverything(stage, 'the storm is over'))
+  },
+}
+
+/** Rounds of acting and undoing in bad weather; each is a step. */
+export async function rounds(stage: Stage, minutes: number): Promise<void> {
+  const until = Date.now() + minutes * 60_000
+  for (let round = 1; round === 1 || Date.now() < until; round++)
+    await stage.step(`bad weather, round ${round}`, async () => {
+      const target = targets[stage.random.below(targets.length)] ?? 'dropper'
+      await act(stage, target, free(stage, target), `round ${round}`)
+      await trouble(stage)
+      await pause(500)
+      if (round % 3 !== 0) return
+      await mendSome(stage)
+      await allEnded(stage)
+      await undoEverything(stage, `round ${round} is over`, 1)
+    })
+}
+
+/** Those on which nothing stands or is under way about this target, chosen by the seed. */
+function free(stage: Stage, target: TargetName) {
+  const taken = new Set(
+    [...stage.book.entries.values()].filter((entry) => entry.target === target).map(({ device }) => device),
+  )
+  const rest = able(stage, target).filter(({ id }) => !taken.has(id))
+  return some(stage, rest.length > 0 ? rest : able(stage, target), 0.25)
+}
+
+/** One helping of trouble for parts of the fleet. */
+async function trouble(stage: Stage): Promise<void> {
+  const { random } = stage
+  const all = stage.fleet.members().filter(({ hostile }) => hostile === null)
+  await order(stage, some(stage, all, 0.1), { what: 'cut' })
+  await order(stage, some(stage, all, 0.05), { what: 'freeze' })
+  for (const member of some(stage, all, 0.1))
+    await order(stage, [member], { what: 'kill-at', event: 1 + random.below(40), pauseMs: random.below(400) })
+  const site = random.below(10)
+  const away = all.filter((member) => member.site === site)
+  const reach = (['refuses', 'swallows', 'open'] as const)[random.below(3)] ?? 'open'
+  await order(stage, away, { what: 'reach', reach })
+  await order(stage, away, { what: 'cut' })
+  const sleepers = some(
+    stage,
+    all.filter(({ kind }) => kind === 'laptop'),
+    0.1,
+  )
+  await order(stage, sleepers, { what: 'sleep' })
+}
+
+/** What is frozen or asleep comes back, so that a round can end. */
+async function mendSome(stage: Stage): Promise<void> {
+  const all = stage.fleet.members().filter(({ hostile }) => hostile === null)
+  await order(stage, all, { what: 'reach', reach: 'open' })
+  await order(stage, all, { what: 'start' })
+  await order(stage, all, { what: 'cut' })
+  await order(stage, all, { what: 'wake' })
+  await order(stage, all, { what: 'hurry' })
+}

@@ -1,0 +1,260 @@
+import { readFileSync } from 'node:fs'
+import { seeded } from '../../agent/host/model/seed.ts'
+import type { ActionId } from '../../protocol/ids.ts'
+import { type Mix, plainMix } from '../device/profile.ts'
+import type { Plane } from '../fleet/control-plane.ts'
+import { type Fleet, openFleet } from '../fleet/fleet.ts'
+import { openFiles } from '../fleet/local-shard.ts'
+import type { Operator, Row } from '../fleet/operator.ts'
+import { auditFault } from '../invariants/audit.ts'
+import { openBook } from '../invariants/book.ts'
+import { always, atRest, type World } from '../invariants/invariants.ts'
+import { spreadOf } from '../report/latency.ts'
+import type { Progress } from '../report/progress.ts'
+import type { Report, Violation } from '../report/report.ts'
+import { growthPerHour, type Sample } from '../report/slope.ts'
+import { allConnected, mend, pause, type Scenario, type Stage } from './stage.ts'
+
+export interface RunOptions {
+  readonly scenario: Scenario
+  readonly seed: number
+  readonly devices: number
+  /** 0 for as many as needed. */
+  readonly processes: number
+  readonly perSecond: number
+  readonly minutes: number | null
+  readonly journal: 'file' | 'memory'
+  readonly mix: Partial<Mix>
+  readonly plane: Plane
+  readonly operator: Operator
+  /** A token for all devices of the run. */
+  readonly token: string
+  readonly progress: Progress
+}
+
+const sampleMs = 1_000
+const restMs = 30_000
+const violationsKept = 100
+
+/**
+ * Plays a scenario and says what held. The seed decides what devices are like, who is chosen and what goes wrong; how the parts of a
+ * real network interleave it cannot decide, so a run with the same seed is the same story and not the same instruction stream.
+ */
+export async function runScenario(options: RunOptions): Promise<Report> {
+  const { scenario, seed, plane, operator, progress } = options
+  const began = performance.now()
+  const startedAt = new Date().toISOString()
+  const book = openBook()
+  const steps: { name: string; ms: number; violations: number }[] = []
+  const violations: Violation[] = []
+  const looked = new Map<string, { looked: number; failed: number }>()
+  let current = 'start'
+  let broken = 0
+
+  const note = (invariant: string, found: readonly string[]) => {
+    const tally = looked.get(invariant) ?? { looked: 0, failed: 0 }
+    tally.looked++
+    if (found.length > 0) tally.failed++
+    looked.set(invariant, tally)
+    broken += found.length
+    for (const what of found.slice(0, violationsKept - violations.length))
+      violations.push({ invariant, step: current, what })
+  }
+  const fleet = await openFleet({
+    run: seed,
+    devices: options.devices,
+    processes: options.processes,
+    mix: { ...plainMix, ...scenario.mix, ...options.mix },
+    journal: options.journal,
+    enrolAt: plane.enrolAt,
+    gatewayAt: plane.gatewayAt,
+    patienceMs: 5_000,
+  })
+  const watching = operator.watch((change) => book.changed(change, performance.timeOrigin + performance.now()))
+  const sampling = startSampling({ plane, fleet, book, progress, step: () => current, broken: () => broken, began })
+
+  const stage: Stage = {
+    seed,
+    random: seeded(seed),
+    fleet,
+    operator,
+    plane,
+    book,
+    minutes: options.minutes ?? scenario.minutes ?? 1,
+    broken: (what) => note(scenario.name, [what]),
+    async step(name, work) {
+      current = name
+      const at = performance.now()
+      const before = broken
+      try {
+        await work()
+      } catch (failure) {
+        note('a step ends', [failure instanceof Error ? (failure.stack ?? failure.message) : String(failure)])
+      }
+      await sampling.now()
+      const truths = await fleet.truths({ changes: false })
+      for (const [invariant, look] of Object.entries(always))
+        note(invariant, look({ members: fleet.members(), book, truths }))
+      steps.push({ name, ms: Math.round(performance.now() - at), violations: broken - before })
+      progress.said(
+        `${name}: ${((performance.now() - at) / 1_000).toFixed(1)} s${broken === before ? '' : `, ${broken - before} BROKEN (seed ${seed})`}`,
+      )
+    },
+    async until(what, holds, timeoutMs) {
+      const end = performance.now() + timeoutMs
+      while (!(await holds())) {
+        if (performance.now() > end) return note(what, [`not within ${timeoutMs} ms`])
+        await pause(50)
+      }
+    },
+  }
+  try {
+    await stage.step('every device enrols and connects', async () => {
+      await fleet.grow(options.token, options.perSecond)
+      await allConnected(stage)
+    })
+    const startedMs = Math.round(performance.now() - began)
+    await scenario.play(stage)
+    current = 'at rest'
+    await stage.step('at rest', () => mend(stage))
+    const world = await settle(stage)
+    for (const [invariant, look] of Object.entries(atRest)) note(invariant, look(world))
+    if (scenario.leavesNothing) note('everything was taken back', leftOver(world))
+    const fault = await auditFault(operator)
+    note('the audit chain is whole', fault === null ? [] : [fault])
+    const counts = await fleet.counts()
+    const entries = [...book.entries.values()]
+    const waits = (end: (entry: (typeof entries)[number]) => number | null) =>
+      spreadOf(
+        entries.flatMap((entry) => {
+          const at = end(entry)
+          return entry.approvedAt === null || at === null ? [] : [at - entry.approvedAt]
+        }),
+      )
+    return {
+      ok: broken === 0,
+      scenario: scenario.name,
+      seed,
+      devices: options.devices,
+      processes: options.processes,
+      startedAt,
+      durationMs: Math.round(performance.now() - began),
+      steps,
+      outcomes: tally(world.rows.map((row) => `${row.kind} ${row.status}`)),
+      reasons: tally(
+        world.rows.flatMap(({ outcome }) => (outcome !== null && 'code' in outcome ? [outcome.code] : [])),
+      ),
+      latency: { approveToDevice: waits(({ arrivedAt }) => arrivedAt), approveToEnd: waits(({ endedAt }) => endedAt) },
+      fleet: {
+        startedMs,
+        rssBytes: counts.rssBytes,
+        rssPerDeviceBytes: Math.round(counts.rssBytes / options.devices),
+        openFiles: counts.openFiles,
+        lives: counts.lives,
+        cuts: counts.cuts,
+        hostileTries: counts.hostileTries,
+      },
+      plane: sampling.plane(),
+      invariants: Object.fromEntries(looked),
+      violations,
+    }
+  } finally {
+    sampling.stop()
+    watching[Symbol.dispose]()
+    await fleet.stop()
+  }
+}
+
+/** What devices and control plane say when nothing moves any more; looks again for a while as long as something does not agree. */
+async function settle({ operator, fleet, book }: Stage): Promise<World> {
+  for (const end = performance.now() + restMs; ; await pause(1_000)) {
+    const rows = await ownRows(operator, new Set(book.entries.keys()))
+    const members = fleet.members()
+    const ids = new Set(members.map(({ id }) => id))
+    const world: World = {
+      members,
+      book,
+      truths: await fleet.truths({ changes: true }),
+      rows,
+      inForce: (await operator.inForce()).filter(({ device }) => ids.has(device.id)),
+    }
+    if (performance.now() > end || Object.values(atRest).every((look) => look(world).length === 0)) return world
+  }
+}
+
+/** The rows of this run; a control plane that is not ours may have others. */
+const ownRows = async (operator: Operator, ids: ReadonlySet<ActionId>): Promise<Row[]> =>
+  (await operator.actions({})).filter(({ id }) => ids.has(id))
+
+const leftOver = ({ inForce, members }: World): string[] => {
+  const hostile = new Set(members.flatMap((member) => (member.hostile === null ? [] : [member.id])))
+  return inForce
+    .filter(({ device }) => !hostile.has(device.id))
+    .map(({ id, action, device, effect }) => `${action} ${id} on ${device.name} is ${effect}`)
+}
+
+const tally = (words: readonly string[]): Record<string, number> => {
+  const counts: Record<string, number> = {}
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1
+  return counts
+}
+
+interface Sampled {
+  readonly plane: Plane
+  readonly fleet: Fleet
+  readonly book: ReturnType<typeof openBook>
+  readonly progress: Progress
+  readonly began: number
+  step(): string
+  broken(): number
+}
+
+/** Looks once a second at how far everything is, and what the control plane uses. */
+function startSampling({ plane, fleet, book, progress, began, step, broken }: Sampled) {
+  const rss: Sample[] = []
+  const files: Sample[] = []
+  let running: Promise<void> = Promise.resolve()
+  const look = async () => {
+    for (const { id, at } of await fleet.arrivals()) book.arrived(id, at)
+    const counts = await fleet.counts()
+    progress.counted({ step: step(), counts, book, broken: broken() })
+    const pid = plane.own?.pid() ?? null
+    if (pid === null) return
+    const at = (performance.now() - began) / 1_000
+    const bytes = rssOf(pid)
+    if (bytes > 0) rss.push({ at, value: bytes })
+    if (bytes > 0) files.push({ at, value: openFiles(pid) })
+  }
+  const now = () => {
+    running = running.then(look, look)
+    return running
+  }
+  const timer = setInterval(() => {
+    now().catch((failure: unknown) => progress.said(`a look failed: ${String(failure)}`))
+  }, sampleMs)
+  return {
+    now,
+    stop: () => clearInterval(timer),
+    plane: () =>
+      rss.length === 0
+        ? null
+        : {
+            rssBytes: rss.at(-1)?.value ?? 0,
+            rssPeakBytes: Math.max(...rss.map(({ value }) => value)),
+            openFiles: files.at(-1)?.value ?? 0,
+            // The first third is warming up.
+            rssGrowthPerHour: growthPerHour(rss.slice(Math.floor(rss.length / 3))),
+            openFilesGrowthPerHour: growthPerHour(files.slice(Math.floor(files.length / 3))),
+          },
+  }
+}
+
+const pageBytes = 4_096
+
+function rssOf(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1] ?? 0) * pageBytes
+  } catch {
+    return 0
+  }
+}
