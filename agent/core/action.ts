@@ -16,6 +16,7 @@ import type { FileRecord, Vault } from '../vault/vault.ts'
  * - `prepare` and `compare` change nothing (A1).
  * - `apply` and `revert` may be cut off anywhere and are called again with the same record after a restart; doing them twice is
  *   doing them once (A2). Each leaves the machine as it was or as it should be when it returns; when it throws, the core calls the other one.
+ * - What `apply` throws with a code `target_…` says that the target was not as ordered and nothing of it was touched (VLT5).
  * - Everything needed to take the action back is in the inverse record that `prepare` returned (UND1).
  */
 export interface Implementation<Name extends ActionName> {

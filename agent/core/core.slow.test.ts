@@ -3,7 +3,7 @@ import { filePath } from '../../protocol/file-path.ts'
 import type { ActionId } from '../../protocol/ids.ts'
 import type { ProcessRef } from '../../protocol/process-ref.ts'
 import { coreRig, type Rig } from '../../tests/kit/core-rig.ts'
-import { crashMatrix, type Scene } from '../../tests/kit/crash-matrix.ts'
+import { crashMatrix, refusalMatrix, type Scene } from '../../tests/kit/crash-matrix.ts'
 import { hashOf } from '../../tests/kit/toy-machine.ts'
 import { registry } from '../actions/index.ts'
 import { withFaults } from '../host/faults.ts'
@@ -112,7 +112,7 @@ test('[JRN2] a limit that runs out, killed at every event: the effect ends, and 
 
 /** The agent as it is, on the model machine. */
 async function depsOn(machine: ModelMachine, rig: Rig): Promise<Partial<CoreDeps>> {
-  const host = withFaults(modelHost(machine), (phase, effect) => rig.stopAt(phase, effect))
+  const host = withFaults(modelHost(machine), (phase, effect) => rig.onEffect(phase, effect))
   let nonce = 0
   const random = (length: number) => Uint8Array.from({ length }, () => nonce++ % 251)
   const vault = await openVault({ host, folder: filePath.parse('/var/lib/recourse/vault'), random })
@@ -211,5 +211,19 @@ for (const [name, scene] of Object.entries(modelScenes)) {
     const tally = await crashMatrix(scene, 'undo')
     expect(tally.wrong).toEqual([])
     expect(tally.cases).toBeGreaterThan(10)
+  })
+}
+
+for (const [name, scene] of Object.entries(modelScenes)) {
+  test(`[JRN6] ${name} on the model machine, each effect denied once: the outcome is so`, async () => {
+    const tally = await refusalMatrix(scene, 'do')
+    expect(tally.wrong).toEqual([])
+    expect(tally.cases).toBeGreaterThan(0)
+  })
+  if (name === 'kill-process') continue
+  test(`[JRN6] undo of ${name} on the model machine, each effect denied once: the outcome is so`, async () => {
+    const tally = await refusalMatrix(scene, 'undo')
+    expect(tally.wrong).toEqual([])
+    expect(tally.cases).toBeGreaterThan(0)
   })
 }

@@ -17,7 +17,10 @@ export interface Core {
   start(): Promise<void>
   /** Lets running steps end and closes the journal. Nothing is undone: what is in force stays in force. */
   stop(): Promise<void>
-  /** Checks (TRU3, TRU5), writes down and queues an order. Never throws for a bad order; the refusal is a report. */
+  /**
+   * Checks (TRU3, TRU5), writes down and queues an order; resolves when it is durable, long before it has ended. Never throws for a bad
+   * order: the refusal is a report. RecourseError `no_space`, `read_only`, `io_failed` when the journal took nothing; then nothing happened.
+   */
   order(order: Order): Promise<void>
   /** Cancels what has not begun; answers with a report either way (LIFE4). Also remembers ids that were never seen. */
   cancel(actionId: ActionId): Promise<void>
@@ -29,7 +32,7 @@ export interface Core {
   /** Undoes without a control plane, with a code made in advance. Refused with `code_invalid` or `too_many_tries`. */
   undoLocally(actionId: ActionId, code: string): Promise<Outcome>
   inForce(): InForceEntry[]
-  /** Puts a statement of everything in force into the outbox; the link asks for one after each connect. */
+  /** Puts a statement of everything in force into the outbox, unless the same one waits there; the link asks for one after each connect. */
   restate(): void
   /** Resolves when everything accepted so far has ended and nothing is left to seal. For the command line, the simulator and tests. */
   settled(): Promise<void>

@@ -5,7 +5,7 @@ import type { Bounds, Registry } from './action.ts'
 import { createBreakGlass } from './break-glass.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Core } from './core.ts'
-import { inForceOf, reportEffect, setEffect, state } from './effects.ts'
+import { inForceOf, reportEffect, restate, setEffect, state } from './effects.ts'
 import { createHolds } from './holds.ts'
 import { takeIn, withdraw } from './intake.ts'
 import { type JournalOptions, openJournal } from './journal.ts'
@@ -212,7 +212,13 @@ export function createCore(deps: CoreDeps): Core {
       }
     },
     inForce: () => inForceOf(journal),
-    restate: () => journal.commit('stated', () => state(parts, true)),
+    restate: () => {
+      try {
+        restate(parts)
+      } catch (error) {
+        log.error({ err: error }, 'what is in force could not be written down for the server')
+      }
+    },
     async settled() {
       do {
         await lanes.idle()

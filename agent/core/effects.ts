@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { isActionName } from '../../protocol/actions/index.ts'
 import type { ActionId } from '../../protocol/ids.ts'
 import type { InForceEntry, Report } from '../../protocol/messages.ts'
@@ -44,6 +45,14 @@ export function state({ journal, clock, log }: Parts, always = false): void {
     return
   }
   journal.outbox.append({ kind: 'in-force', entries: inForceOf(journal), at: clock.nowMs() })
+}
+
+/** A statement on demand, unless the very same one is the last thing that still waits to be stored. */
+export function restate(parts: Parts): void {
+  const { journal } = parts
+  const latest = journal.outbox.after(journal.outbox.last() - 1, 1)[0]?.report
+  if (latest?.kind === 'in-force' && isDeepStrictEqual(latest.entries, inForceOf(journal))) return
+  journal.commit('stated', () => state(parts, true))
 }
 
 type EffectReport = Extract<Report, { kind: 'effect' }>

@@ -166,10 +166,15 @@ async function giveUp(parts: Parts, subject: Subject, cause: unknown, until: num
   const { actionId } = subject
   const trouble = troubleOf(cause)
   const at = () => parts.clock.nowMs()
+  const untouched = !resumed && trouble.code.startsWith('target_')
   if (!isReversibleSubject(subject)) {
+    // Part of it may have been done, and nobody can take that back: only a target that was not as ordered was not touched.
+    if (untouched) {
+      endDo(parts, actionId, { status: 'refused', ...trouble, at: at() }, 'none', null)
+      return
+    }
     const { evidence } = await prove(parts, subject)
-    const effect = evidence.length > 0 && evidence.every(({ holds }) => !holds) ? 'none' : 'unknown'
-    endDo(parts, actionId, failed(trouble, effect, evidence, at()), effect, until)
+    endDo(parts, actionId, failed(trouble, 'unknown', evidence, at()), 'unknown', null)
     return
   }
   const { evidence, back } = await takeBackHalf(parts, subject)
@@ -185,8 +190,7 @@ async function giveUp(parts: Parts, subject: Subject, cause: unknown, until: num
     endDo(parts, actionId, failed({ code: 'interrupted', detail }, 'none', evidence, at()), 'none', null)
     return
   }
-  // VLT5: the target was no longer what was approved, and nothing of it was touched.
-  const outcome: Outcome = trouble.code.startsWith('target_')
+  const outcome: Outcome = untouched
     ? { status: 'refused', ...trouble, at: at() }
     : failed(trouble, 'none', evidence, at())
   endDo(parts, actionId, outcome, 'none', null)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Core } from '../../agent/core/core.ts'
 import { type CoreDeps, createCore } from '../../agent/core/create-core.ts'
 import type { Log } from '../../agent/core/log.ts'
-import type { Host } from '../../agent/host/host.ts'
+import { type Host, HostError } from '../../agent/host/host.ts'
 import type { ActionName } from '../../protocol/actions/index.ts'
 import type { ActionId, DeviceId, MandateId } from '../../protocol/ids.ts'
 import type { Order } from '../../protocol/mandate.ts'
@@ -46,8 +46,12 @@ export interface Rig {
   /** Stops the world at an event of the future; null lets it run. */
   cutAt(plan: CutPlan | null): void
   isCut(): boolean
-  /** What commits and effects are told to; for a machine other than the toy. */
-  stopAt(phase: 'before' | 'after', name: string): void
+  /** The machine denies the effect of this number, counted from 1, once; null for none. */
+  refuseAt(effect: number | null): void
+  /** Whether it has. */
+  hasRefused(): boolean
+  /** What effects are told to; for a machine other than the toy. */
+  onEffect(phase: 'before' | 'after', name: string): void
   doing(action: ActionName, params: unknown, how?: How): Order
   undoing(undoOf: ActionId, action: ActionName, how?: How & { onConflict?: 'ask' | 'beside' | 'replace' }): Order
   quarantine(path: string, how?: How & { content?: string }): Order
@@ -90,7 +94,12 @@ export function coreRig(seed = 'rig'): Rig {
     dead = true
     throw new Cut(`${phase} ${name}`)
   }
-  toy.onEffect = stopAt
+  let refusal: { left: number } | null = null
+  const onEffect = (phase: 'before' | 'after', name: string) => {
+    if (phase === 'before' && refusal !== null && --refusal.left === 0) throw new HostError('io_failed', `no ${name}`)
+    stopAt(phase, name)
+  }
+  toy.onEffect = onEffect
   const keep = (level: string) => (_: object, message: string) => void logged.push({ level, message })
   const log: Log = { debug: () => {}, info: () => {}, warn: keep('warn'), error: keep('error') }
 
@@ -162,7 +171,11 @@ export function coreRig(seed = 'rig'): Rig {
       events.length = 0
     },
     isCut: () => dead,
-    stopAt,
+    refuseAt: (effect) => {
+      refusal = effect === null ? null : { left: effect }
+    },
+    hasRefused: () => refusal !== null && refusal.left <= 0,
+    onEffect,
     doing,
     undoing: (undoOf, action, how = {}) =>
       first(

@@ -137,3 +137,55 @@ async function meet(core: Core, order: Order): Promise<void> {
 function onlyCut(error: unknown): void {
   if (!(error instanceof Cut)) throw error
 }
+
+/**
+ * Has the machine deny each effect of an action, or of its undo, once. Whatever the outcome says must be so: done, or as before and
+ * with nothing in force that was not (JRN6).
+ */
+export async function refusalMatrix(make: (rig: Rig) => Scene, kind: 'do' | 'undo'): Promise<Tally> {
+  const tally: Tally = { cases: 0, wrong: [] }
+  for (let effect = 1; ; effect++) {
+    const rig = coreRig('refusals')
+    try {
+      const result = await refused(rig, make(rig), kind, effect)
+      if (result === null) return tally
+      tally.cases++
+      for (const what of result) tally.wrong.push(`effect ${effect} denied: ${what}`)
+    } finally {
+      await rig.dispose()
+    }
+  }
+}
+
+async function refused(rig: Rig, scene: Scene, kind: 'do' | 'undo', effect: number): Promise<string[] | null> {
+  const [action, undoing] = [rig.newId<ActionId>(), rig.newId<ActionId>()]
+  const restorable = scene.lookRestored?.() ?? scene.look()
+  const core = await rig.start((await scene.deps?.(rig)) ?? {})
+  if (kind === 'undo') {
+    await meet(core, scene.order(rig, action))
+    scene.meanwhile?.()
+  }
+  const before = scene.look()
+  const stood = core.inForce().map(({ actionId }) => actionId)
+  rig.refuseAt(effect)
+  const order = kind === 'do' ? scene.order(rig, action) : scene.undo?.(rig, undoing, action)
+  if (order === undefined) throw new Error('this scene has no way back')
+  await meet(core, order)
+  if (!rig.hasRefused()) return null
+  rig.refuseAt(null)
+  const outcome = rig.outcome(core, kind === 'do' ? action : undoing)
+  const standing = core.inForce().map(({ actionId }) => actionId)
+  const wrong: string[] = []
+  if (outcome === undefined) wrong.push('no outcome')
+  else if (outcome.status === 'succeeded') {
+    if (kind === 'undo' && (scene.lookRestored?.() ?? scene.look()) !== restorable) wrong.push('not as it was')
+    if (kind === 'do' && scene.undo !== null && !standing.includes(action)) wrong.push('done, and not in force')
+  } else if (scene.undo === null) {
+    if (outcome.status === 'failed' && outcome.effect === 'none' && scene.look() !== before) wrong.push('between')
+  } else {
+    if (scene.look() !== before && (scene.lookRestored?.() !== restorable || kind === 'undo'))
+      wrong.push(`${JSON.stringify(outcome)}, and not as before`)
+    if (standing.join() !== stood.join()) wrong.push(`in force was ${stood.join()}, is ${standing.join()}`)
+  }
+  return wrong
+}
