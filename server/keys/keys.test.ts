@@ -60,6 +60,24 @@ test('[TRU4] a new mandate key is vouched for by the old one, which ends with it
   expect(found?.signature).toEqual(statement.signature)
 })
 
+test('[TRU4] rotations and signatures that share a commit use the key that is in force at their turn', async () => {
+  const keys = await open()
+  const first = keys.mandate().keyId
+  const signedBy: string[] = []
+  const sign = () => store.write(async () => signedBy.push(keys.mandate().keyId))
+  const [, one, , two] = await Promise.all([
+    sign(),
+    keys.rotate(async () => undefined),
+    sign(),
+    keys.rotate(async () => undefined),
+    sign(),
+  ])
+  const [second, third] = [one, two].map((it) => keyStatement.parse(decode(it.body)).keyId)
+  expect([one.keyId, two.keyId]).toEqual([first, second])
+  expect(signedBy).toEqual([first, second, third])
+  expect(mandateFiles()).toEqual([`mandate-${third}.key`])
+})
+
 test('[TRU4] a rotation that fails in the store leaves the old key in use', async () => {
   const keys = await open()
   const old = keys.mandate().keyId

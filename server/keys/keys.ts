@@ -74,23 +74,16 @@ export async function openKeys({ folder, store, source, recoveryKey }: KeysOptio
       })
       .execute()
 
-  const succeed = async (
-    by: Signer,
-    previousKeyId: string,
-    within: (transaction: Transaction<Schema>, next: Signer, previousKeyId: string) => Promise<void>,
-  ) => {
-    const next = make()
+  /** Writes down that `next` takes the place of the previous key, on the word of `by`. */
+  const succeed = async (transaction: Transaction<Schema>, by: Signer, previousKeyId: string, next: Signer) => {
     const statement = state(by, next, { retires: [previousKeyId], issuedAt: source.nowMs() })
-    await store.write(async (transaction) => {
-      await transaction
-        .updateTable('mandate_key')
-        .set({ retired_at: source.nowMs() })
-        .where('key_id', '=', previousKeyId)
-        .execute()
-      await insert(transaction, next, false, statement)
-      await within(transaction, next, previousKeyId)
-    })
-    return { next, statement }
+    await transaction
+      .updateTable('mandate_key')
+      .set({ retired_at: source.nowMs() })
+      .where('key_id', '=', previousKeyId)
+      .execute()
+    await insert(transaction, next, false, statement)
+    return statement
   }
 
   const open = async (): Promise<Signer> => {
@@ -118,7 +111,9 @@ export async function openKeys({ folder, store, source, recoveryKey }: KeysOptio
       .where('recovery', '=', 1)
       .executeTakeFirst()
     if (known === undefined) throw new RecourseError('internal', 'this is not the recovery key of this control plane')
-    return (await succeed(recovery, row.key_id, async () => undefined)).next
+    const next = make()
+    await store.write((transaction) => succeed(transaction, recovery, row.key_id, next))
+    return next
   }
 
   let current = await open()
@@ -147,11 +142,23 @@ export async function openKeys({ folder, store, source, recoveryKey }: KeysOptio
           : [{ body: new Uint8Array(body), keyId, signature: new Uint8Array(signature) }],
       ),
     rotate: async (within) => {
-      const previous = current
-      const { next, statement } = await succeed(previous, previous.keyId, within)
-      current = next
+      const next = make()
+      let previous: Signer | null = null
+      const written = store.write(async (transaction) => {
+        const old = current
+        const said = await succeed(transaction, old, old.keyId, next)
+        await within(transaction, next, old.keyId)
+        // What follows in the same commit signs with the new key already: the old one is retired by then.
+        previous = old
+        current = next
+        return said
+      })
+      const statement = await written.catch((failure: unknown) => {
+        if (previous !== null && current === next) current = previous
+        throw failure
+      })
       await refresh()
-      unlinkSync(fileOf(previous.keyId))
+      unlinkSync(fileOf(statement.keyId))
       return statement
     },
     addRecovery: async (transaction) => {

@@ -1,6 +1,7 @@
 import type { CookieSerializeOptions } from '@fastify/cookie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { Transaction } from 'kysely'
 import * as z from 'zod'
 import { RecourseError } from '../../protocol/errors.ts'
 import { operatorId } from '../../protocol/ids.ts'
@@ -8,11 +9,12 @@ import type { Signed } from '../../protocol/mandate.ts'
 import { timeMs } from '../../protocol/outcome.ts'
 import { callerOf } from '../http/access.ts'
 import { answerOnce } from '../http/answer-once.ts'
+import type { Schema } from '../store/schema.ts'
 import { sessionIdOf } from './callers.ts'
 import type { PeopleDeps } from './deps.ts'
 import { changeOperator, insertOperator, operatorName, operatorView, role, viewOperator } from './operators.ts'
 import { password } from './passwords.ts'
-import { actorOf } from './permissions.ts'
+import { actorOf, type Caller } from './permissions.ts'
 import { setUp, setUpWish } from './setup.ts'
 import { setUpPage, setUpScript, setUpStyle } from './setup-page.ts'
 import { signIn } from './sign-in.ts'
@@ -284,11 +286,12 @@ export function peopleRoutes(bare: FastifyInstance, deps: PeopleRoutesDeps): voi
     async (request, reply) => {
       const { name, role: as } = request.body
       const passwordHash = await deps.passwords.hash(request.body.password)
-      return answerOnce(deps, request, reply, async (transaction, caller) => {
+      const add = async (transaction: Transaction<Schema>, caller: Caller) => {
         if (!caller.permissions.has('people-manage')) throw new RecourseError('forbidden')
         const row = await insertOperator(deps, transaction, actorOf(caller), { name, passwordHash, role: as })
         return { status: 201, body: viewOperator(row) }
-      })
+      }
+      return answerOnce(deps, request, reply, add, { secretBody: true })
     },
   )
 
@@ -310,12 +313,13 @@ export function peopleRoutes(bare: FastifyInstance, deps: PeopleRoutesDeps): voi
     async (request, reply) => {
       const { role: as, disabled, password: plain } = request.body
       const passwordHash = plain === undefined ? undefined : await deps.passwords.hash(plain)
-      return answerOnce(deps, request, reply, async (transaction, caller) => {
+      const change = async (transaction: Transaction<Schema>, caller: Caller) => {
         if (!caller.permissions.has('people-manage')) throw new RecourseError('forbidden')
-        const change = { role: as, disabled, passwordHash }
-        const row = await changeOperator(deps, transaction, caller, request.params.id, change)
+        const wanted = { role: as, disabled, passwordHash }
+        const row = await changeOperator(deps, transaction, caller, request.params.id, wanted)
         return { status: 200, body: viewOperator(row) }
-      })
+      }
+      return answerOnce(deps, request, reply, change, { secretBody: true })
     },
   )
 
