@@ -4,11 +4,12 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { bundleForDevice } from '../tests/device/agent-on-device.ts'
 import { startDevice } from '../tests/device/linux-device.ts'
 import { deviceLane } from './lanes.ts'
 import { auditStory } from './tour/audit-story.ts'
 import { setUp, startControlPlane } from './tour/control-plane.ts'
-import { bundleForDevice, deviceStory } from './tour/device-story.ts'
+import { deviceStory } from './tour/device-story.ts'
 import { fileStory } from './tour/file-story.ts'
 import { newReport } from './tour/report.ts'
 

@@ -1,56 +1,27 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Preview } from '../../protocol/outcome.ts'
+import { type Installation, installAgent } from '../../tests/device/agent-on-device.ts'
 import { serveOnPeer } from '../../tests/device/echo-servers.ts'
 import type { LinuxDevice } from '../../tests/device/linux-device.ts'
-import { bundleAgent } from '../bundle.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { approve, connectionIs, inForceOn, propose, undo } from './decide.ts'
 import type { Report } from './report.ts'
 
-const root = join(import.meta.dirname, '../..')
-const program = '/usr/lib/recourse/recourse-agent.cjs'
 const greetingPort = 4_000
-
-/** What an installation puts on a device: the bundle, the unit, and nothing else. Answers the bytes by their place. */
-export async function bundleForDevice(folder: string): Promise<ReadonlyMap<string, Buffer>> {
-  const { files } = await bundleAgent({ entry: join(root, 'agent/main.ts'), outputFolder: join(folder, 'bundle') })
-  const placed = files.map(({ path }): [string, Buffer] => [
-    `/usr/lib/recourse/${path.split('/').at(-1) ?? ''}`,
-    readFileSync(path),
-  ])
-  return new Map([
-    ...placed,
-    ['/etc/systemd/system/recourse-agent.service', readFileSync(join(root, 'agent/recourse-agent.service'))],
-    // The project's own Node; a device of yours has one in /usr/bin.
-    [
-      '/etc/systemd/system/recourse-agent.service.d/node.conf',
-      Buffer.from(
-        `[Service]\nExecStart=\nExecStart=${process.execPath} ${program} run --state /var/lib/recourse --policy /etc/recourse/policy.json\n`,
-      ),
-    ],
-  ])
-}
 
 /** A whole machine of its own is cut off from everybody but its control plane, and let go again. */
 export async function deviceStory(
   plane: ControlPlane,
   device: LinuxDevice,
-  installation: ReadonlyMap<string, Buffer>,
+  installation: Installation,
   report: Report,
 ): Promise<void> {
   report.part('A whole device, isolated and released')
-  await device.run(['mkdir', '-p', '/usr/lib/recourse', '/etc/systemd/system/recourse-agent.service.d'])
-  for (const [path, bytes] of installation) await device.put(path, bytes)
   const { token } = await plane.admin.ask<{ token: string }>('devices', 'token')
-  const server = `${device.server.v4}:${plane.server.enrolPort}`
+  await installAgent(device, installation, { enrolPort: plane.server.enrolPort, token })
   const { name } = device
-  await device.run([process.execPath, program, 'enrol', '--server', server, '--token', '-'], { input: token })
-  await device.run(['systemctl', 'daemon-reload'])
-  await device.run(['systemctl', 'start', 'recourse-agent.service'])
   const connected = await connectionIs(plane.ann, name, true)
   report.claim(`a disposable machine, ${name}, runs the bundled agent as a service and is connected`, connected)
 
