@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { type Plugin, rolldown } from 'rolldown'
@@ -21,6 +21,10 @@ const koffiBeside = (platform: string, fileName: string): Plugin => ({
   },
   load: (id) => (id.startsWith(`\0${NATIVE_PREFIX}`) ? 'module.exports = null' : null),
 })
+
+/** V8 keeps a source with one letter beyond Latin-1 at two bytes for each: the idle agent would pay most of a megabyte for an arrow. */
+const inAscii = (code: string): string =>
+  code.replace(/[^\n\r\t -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 /**
  * Bundles an agent entry for this platform into `outputFolder/recourse-agent.cjs` (replacing the folder), for Node 22.22 and newer.
@@ -58,6 +62,8 @@ export const bundleAgent = async (options: {
     comments: false,
   })
   await build.close()
+  // Not in a plugin: the bundler prints strings anew after the last of them.
+  writeFileSync(bundlePath, inAscii(readFileSync(bundlePath, 'utf8')))
 
   const nativePackage = dirname(
     require.resolve(`${NATIVE_PREFIX}${platform}/package.json`, { paths: [dirname(require.resolve('koffi'))] }),
