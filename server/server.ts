@@ -4,11 +4,12 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { RecourseError } from '../protocol/errors.ts'
 import type { DeviceId } from '../protocol/ids.ts'
-import type { ActionDeps } from './actions/deps.ts'
 import { createActions } from './actions/dispatch.ts'
+import { startNudging } from './actions/nudges.ts'
 import { buildApp, type WebOptions } from './app.ts'
 import { newAudit, signLastEntry } from './audit/chain.ts'
 import { dashboardRoutes } from './dashboard-files.ts'
+import { deviceChanged, withDeciding } from './deciding.ts'
 import { createBreakGlass } from './devices/break-glass.ts'
 import { openAuthority } from './devices/ca.ts'
 import { type DeviceDeps, defaultLives } from './devices/deps.ts'
@@ -114,7 +115,7 @@ async function start(
 
   let gateway: Gateway | null = null
   const devices = whenThere(() => gateway)
-  const actions: ActionDeps = { store, audit, keys, source, devices, log }
+  const actions = withDeciding({ store, audit, keys, source, devices, log })
   const canary = await startCanary(options.canary)
   closers.push(() => canary.close())
 
@@ -134,6 +135,7 @@ async function start(
       canary: { host: publicHost, port: canary.port },
     },
     changed: announceDevices(store, source, log),
+    regroup: (transaction, device) => deviceChanged(actions, transaction, device),
   }
   const names = [...new Set([publicHost, 'localhost', '127.0.0.1', '::1'])]
   const breakGlass = createBreakGlass(deviceDeps)
@@ -150,6 +152,8 @@ async function start(
   })
   gateway = opened
   closers.push(() => opened.close())
+  const nudging = await startNudging(feed, devices, log)
+  closers.push(async () => nudging[Symbol.dispose]())
   const enrol = await startEnrolServer({
     authority,
     enrol: (request) => enrolDevice(deviceDeps, request),
@@ -185,7 +189,7 @@ async function start(
     ready: () => ready,
     connectedDevices: () => opened.counts().connected,
     more: async (it) => {
-      deviceRoutes(it, { ...deviceDeps, devices, breakGlass })
+      deviceRoutes(it, { ...deviceDeps, devices, breakGlass, enrolAt: { host: publicHost, port: enrol.port } })
       await dashboardRoutes(it, { folder: options.dashboardFolder ?? builtDashboard, source })
     },
   })

@@ -18,6 +18,8 @@ import { createToken, listTokens, withdrawToken } from './tokens.ts'
 export interface DeviceRoutesDeps extends DeviceDeps {
   readonly devices: Pick<Devices, 'connected' | 'refuse'>
   readonly breakGlass: Pick<BreakGlass, 'reveal'>
+  /** Where devices enrol, as they see it. */
+  readonly enrolAt: { readonly host: string; readonly port: number }
 }
 
 const time = timeMs.nullable()
@@ -56,7 +58,9 @@ const tokenView = z
   .meta({ id: 'EnrolmentToken' })
 
 const tokenWish = z.strictObject({
-  group: plainName.default('default').describe('The group its devices join'),
+  group: plainName
+    .default('default')
+    .describe('Its devices get this as a tag, which the rules of device groups can name'),
   uses: z.int().min(1).max(10_000).default(1).describe('How many devices may use it'),
   hours: z
     .number()
@@ -206,14 +210,18 @@ export function deviceRoutes(bare: FastifyInstance, deps: DeviceRoutesDeps): voi
         tags,
         summary: 'Make an enrolment token; its text is shown only now',
         body: tokenWish,
-        response: { 201: tokenView.extend({ token: z.string() }) },
+        response: {
+          201: tokenView.extend({ token: z.string(), server: z.string().describe('Where it enrols: host:port') }),
+        },
       },
     },
     async (request, reply) => {
       const { group, uses, hours } = request.body
       const wish = { group, uses, lifeMs: Math.round(hours * hour) }
       const { token, text } = await createToken(deps, wish, actor(request))
-      return reply.code(201).send({ ...token, token: text })
+      const { host, port } = deps.enrolAt
+      const server = `${host.includes(':') ? `[${host}]` : host}:${port}`
+      return reply.code(201).send({ ...token, token: text, server })
     },
   )
 

@@ -43,7 +43,9 @@ export async function simulateDevice(
 ): Promise<SimulatedDevice> {
   const machine = modelMachine({ platform, seed, now: Date.now })
   const control = { address: host, port: server.gatewayPort }
-  for (const end of [control, { address: host, port: server.canaryPort }]) machine.peer(end)
+  // The model lets loopback through an isolation, so what must not answer then lies elsewhere.
+  const canary = { address: '203.0.113.53', port: 443 }
+  for (const end of [control, canary]) machine.peer(end)
   const seat = modelHost(machine)
   const vaultFolder = platform === 'linux' ? '/var/lib/recourse/vault' : 'C:\\ProgramData\\Recourse\\vault'
   machine.mkdir(platform === 'linux' ? '/var/lib/recourse' : 'C:\\ProgramData\\Recourse', { mode: 0o700 })
@@ -69,7 +71,7 @@ export async function simulateDevice(
       recovery,
     })),
     policyPath: null,
-    bounds: () => places.bounds(),
+    bounds: () => ({ ...places.bounds(), canaries: [canary] }),
     log: silent,
   })
   await core.start()

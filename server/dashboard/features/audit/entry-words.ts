@@ -1,0 +1,65 @@
+import { isActionName, specOf } from '../../../../protocol/actions/index.ts'
+import type { Me } from '../../app/session.ts'
+import { visible } from '../../ui/plain-text.tsx'
+
+/** Kinds of entry with the words for them; what is not here is shown by its kind alone. */
+const words: Readonly<Record<string, string>> = {
+  'action.requested': 'asked for',
+  'action.undo-requested': 'asked to take back',
+  'action.approved': 'approved',
+  'action.approved-in-part': 'approved, as the first of two',
+  'action.rejected': 'rejected',
+  'action.cancelled': 'cancelled',
+  'action.cancel-asked': 'asked the device to stop',
+  'action.superseded': 'put a newer action in its place',
+  'action.expired': 'let expire',
+  'action.delivered': 'stored the order',
+  'action.ended': 'answered',
+  'device.enrolled': 'enrolled',
+  'device.described': 'changed name or tags of a device',
+  'device.revoked': 'revoked a device',
+  'device.certificate-renewed': 'renewed its certificate',
+  'enrolment-token.created': 'made an enrolment token',
+  'enrolment-token.withdrawn': 'withdrew an enrolment token',
+  'break-glass.revealed': 'was shown a break-glass code',
+  'break-glass.asked-for': 'asked for a break-glass code',
+  'operator.signed-in': 'signed in',
+  'operator.sign-in-failed': 'refused a sign-in',
+  'operator.added': 'added somebody',
+  'operator.changed': 'changed somebody’s role or access',
+  'operator.session-ended': 'ended a session',
+  'setting.changed': 'changed a rule',
+  'token.made': 'made an API token',
+  'token.revoked': 'revoked an API token',
+  'audit.exported': 'exported the chain',
+  'key.rotated': 'made a new mandate key',
+  'server.set-up': 'set the control plane up',
+  'server.started': 'started',
+  'server.stopped': 'stopped',
+}
+
+export const kinds: { value: string; label: string }[] = Object.entries(words).map(([value, label]) => ({
+  value,
+  label: `${label} (${value})`,
+}))
+
+const some = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? visible(value) : null)
+
+/** An entry as a phrase: what was done, to how many, and why. */
+export function deedOf({ kind, body }: { kind: string; body: Readonly<Record<string, unknown>> }): string {
+  const base = words[kind] ?? kind
+  const action =
+    typeof body.action === 'string' && isActionName(body.action) ? `: ${specOf(body.action).title.toLowerCase()}` : ''
+  const members = Array.isArray(body.members) ? body.members : Array.isArray(body.actions) ? body.actions : []
+  const many = members.length > 1 ? `, ${members.length} actions` : ''
+  const about = some(body.comment) ?? some(body.name) ?? some(body.detail) ?? some(body.reason)
+  return `${base}${action}${many}${about === null ? '' : ` · ${about}`}`
+}
+
+/** Who did it, by name where that is known. */
+export function nameOfActor(actor: string, people: ReadonlyMap<string, string>, me: Me | null): string {
+  const [kind, id = ''] = actor.split(':', 2)
+  if (kind === 'operator') return visible(people.get(id) ?? (me?.id === id ? me.name : `operator …${id.slice(-6)}`))
+  if (kind === 'device') return `device …${id.slice(-6)}`
+  return 'the control plane'
+}
