@@ -1,16 +1,12 @@
 import { expect, test } from 'vitest'
-import { filePath } from '../../protocol/file-path.ts'
 import type { ActionId } from '../../protocol/ids.ts'
 import type { ProcessRef } from '../../protocol/process-ref.ts'
 import { coreRig, type Rig } from '../../tests/kit/core-rig.ts'
 import { crashMatrix, refusalMatrix, type Scene } from '../../tests/kit/crash-matrix.ts'
+import { canary, depsOn, lookOf, lookRestoredOf, machineFor } from '../../tests/kit/on-model.ts'
 import { hashOf } from '../../tests/kit/toy-machine.ts'
-import { registry } from '../actions/index.ts'
-import { withFaults } from '../host/faults.ts'
 import { modelHost } from '../host/model/host.ts'
-import { type ModelMachine, modelMachine } from '../host/model/machine.ts'
-import { openVault } from '../vault/open-vault.ts'
-import type { CoreDeps } from './create-core.ts'
+import type { ModelMachine } from '../host/model/machine.ts'
 
 const toyProcess = { target: { process: { pid: 7, startedAt: '1', bootId: 'b0' } }, tree: true }
 
@@ -110,22 +106,6 @@ test('[JRN2] a limit that runs out, killed at every event: the effect ends, and 
   expect(cases).toBeGreaterThan(8)
 })
 
-/** The agent as it is, on the model machine. */
-async function depsOn(machine: ModelMachine, rig: Rig): Promise<Partial<CoreDeps>> {
-  const host = withFaults(modelHost(machine), (phase, effect) => rig.onEffect(phase, effect))
-  let nonce = 0
-  const random = (length: number) => Uint8Array.from({ length }, () => nonce++ % 251)
-  const vault = await openVault({ host, folder: filePath.parse('/var/lib/recourse/vault'), random })
-  return { host, vault, registry, bounds: () => ({ controlPlane: [control], canaries: [canary] }) }
-}
-
-const control = { address: '198.51.100.1', port: 8443 }
-const canary = { address: '203.0.113.53', port: 443 }
-const ownFolder = { without: ['/var/lib/recourse'] }
-
-const look = (machine: ModelMachine) => JSON.stringify(machine.snapshot(ownFolder))
-const lookRestored = (machine: ModelMachine) => JSON.stringify({ ...machine.snapshot(ownFolder), connections: null })
-
 test('[UND2] undo of quarantine-file on the model machine that displaces what stands in the way, killed likewise', async () => {
   const tally = await crashMatrix(
     onModel((machine, rig) => {
@@ -148,23 +128,21 @@ function onModel(
   fill: (machine: ModelMachine, rig: Rig) => Pick<Scene, 'order' | 'undo'> & Partial<Scene>,
 ): (rig: Rig) => Scene {
   return (rig) => {
-    const machine = modelMachine({ platform: 'linux', seed: 11, now: () => rig.clock.nowMs() })
-    machine.mkdir('/var/lib/recourse')
+    const machine = machineFor(rig)
     return {
       deps: (of) => depsOn(machine, of),
-      look: () => look(machine),
-      lookRestored: () => lookRestored(machine),
+      look: () => lookOf(machine),
+      lookRestored: () => lookRestoredOf(machine),
       ...fill(machine, rig),
     }
   }
 }
 
-const processOf = (machine: ModelMachine, rig: Rig): ProcessRef => {
+const processOf = (machine: ModelMachine): ProcessRef => {
   machine.writeFile('/usr/bin/miner', 'mines')
   const pid = machine.spawnProcess({ image: '/usr/bin/miner' })
   machine.fork(pid)
   machine.fork(pid)
-  void rig
   const handle = modelHost(machine).processes.open(pid)
   if (handle === null) throw new Error('no process')
   const { startedAt, bootId } = handle.facts()
@@ -180,19 +158,19 @@ const modelScenes: Record<string, (rig: Rig) => Scene> = {
     }
   }),
   'kill-process': onModel((machine, rig) => {
-    const process = processOf(machine, rig)
+    const process = processOf(machine)
     return { order: (_, id) => rig.doing('kill-process', { target: { process }, tree: true }, { id }), undo: null }
   }),
   'suspend-process': onModel((machine, rig) => {
-    const process = processOf(machine, rig)
+    const process = processOf(machine)
     return {
       order: (_, id) => rig.doing('suspend-process', { target: { process }, tree: true }, { id }),
       undo: (_, id, of) => rig.undoing(of, 'suspend-process', { id }),
     }
   }),
   'isolate-device': onModel((machine, rig) => {
-    for (const end of [control, canary]) machine.peer(end)
-    machine.setTable('filter', 'what the administrator wants', { lasting: true })
+    const pid = machine.spawnProcess({ name: 'talker' })
+    machine.connect(pid, canary)
     return {
       order: (_, id) => rig.doing('isolate-device', {}, { id }),
       undo: (_, id, of) => rig.undoing(of, 'isolate-device', { id }),

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { RecourseError } from '../../protocol/errors.ts'
 import type { ActionId } from '../../protocol/ids.ts'
 import { coreRig, type Rig } from '../../tests/kit/core-rig.ts'
 import { tamper } from '../../tests/kit/toy-machine.ts'
@@ -108,6 +109,29 @@ describe('an order is carried out', () => {
     expect(rig.toy.look()).toBe(before)
     expect(core.inForce()).toEqual([])
     expect(rig.logged).toContainEqual({ level: 'error', message: 'failed; it is taken back' })
+  })
+
+  test('[JRN6] a disk that takes no record is a named failure before any effect; one that takes no order takes nothing', async () => {
+    rig.toy.files.set('/a', 'bad')
+    let fullAt = 'intended'
+    const core = await rig.start({
+      onCommit: (phase, name) => {
+        if (phase === 'before' && name === fullAt) throw new RecourseError('no_space')
+      },
+    })
+    const [id, other] = [rig.newId<ActionId>(), rig.newId<ActionId>()]
+    await core.order(rig.quarantine('/a', { id }))
+    await core.settled()
+    expect(rig.outcome(core, id)).toMatchObject({ status: 'failed', code: 'no_space', effect: 'none' })
+    fullAt = 'received'
+    const order = rig.quarantine('/a', { id: other })
+    await expect(core.order(order)).rejects.toMatchObject({ code: 'no_space' })
+    expect(rig.reports(core).some((report) => 'actionId' in report && report.actionId === other)).toBe(false)
+    expect(rig.toy.done).toEqual([])
+    fullAt = 'never'
+    await core.order(order)
+    await core.settled()
+    expect(rig.outcome(core, other)).toMatchObject({ status: 'succeeded' })
   })
 
   test('[VLT5] a target that changed after it was prepared is refused, and untouched', async () => {
