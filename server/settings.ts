@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
 import * as z from 'zod'
+import { defaultFolderLists, folderLists } from './decisions/folders.ts'
 import type { Schema } from './store/schema.ts'
 
 /** What an administrator may change while the control plane runs. Every field has a default, so an empty store has settings. */
@@ -21,6 +22,29 @@ export const settings = z.strictObject({
   queueDays: z.int().min(1).max(30).default(3).describe('An order waits so long for an absent device (LIFE3)'),
   historyDays: z.int().min(1).max(3_650).default(180).describe('Ended actions are kept so long (AUD2)'),
   batchLimit: z.int().min(1).max(1_000).default(1_000).describe('Most actions of one request'),
+  folderLists: folderLists
+    .default(defaultFolderLists)
+    .describe('Which folders are core and which temporary, for each platform (POL2)'),
+  rolloutFrom: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(20)
+    .describe('A batch on more devices than this goes out in waves (LIFE9)'),
+  rolloutWaves: z
+    .array(z.int().min(1).max(100))
+    .min(1)
+    .max(20)
+    .refine((shares) => shares.every((share, at) => share > (shares[at - 1] ?? 0)), 'each wave reaches further')
+    .refine((shares) => shares.at(-1) === 100, 'the last wave reaches 100 percent')
+    .default([5, 25, 100])
+    .describe('How much of the batch is out after each wave, in percent; the first is the canary (LIFE9)'),
+  rolloutFailurePercent: z
+    .int()
+    .min(0)
+    .max(100)
+    .default(10)
+    .describe('A rollout halts when more of the devices it has reached than this have failed, in percent (LIFE9)'),
 })
 export type Settings = z.infer<typeof settings>
 

@@ -42,7 +42,7 @@ export interface Withdrawal {
 
 /** Takes an action out at once when it was never on the wire; else asks the device. Throws RecourseError `already_ended`. */
 export async function withdraw(
-  deps: Pick<ActionDeps, 'audit' | 'source'>,
+  deps: Pick<ActionDeps, 'audit' | 'source' | 'afterMove'>,
   transaction: Transaction<Schema>,
   row: ActionRow,
   { by, actor, kind, code, detail }: Withdrawal,

@@ -3,12 +3,14 @@ import { specOf } from '../../protocol/actions/index.ts'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { ActionId, BatchId } from '../../protocol/ids.ts'
 import { actorOf, type Caller, permissionsOf } from '../people/permissions.ts'
+import { heldBack } from '../rollouts/plan.ts'
 import { readSettings, type Settings } from '../settings.ts'
 import type { BatchTable, Schema } from '../store/schema.ts'
 import { contentHash } from './content-hash.ts'
 import type { ActionDeps } from './deps.ts'
 import { type ActionRow, actionsById, moveActions, touchActions } from './life.ts'
-import { type Share, signMandate } from './sign.ts'
+import { automation } from './requester.ts'
+import { queueExpiry, signMandate } from './sign.ts'
 import { supersede } from './supersede.ts'
 
 /** An action and the hash of what the decider was shown (POL6). */
@@ -24,8 +26,6 @@ export interface Decided {
   readonly waiting: ActionRow[]
   readonly problems: { readonly action: ActionId; readonly code: ErrorCode }[]
 }
-
-const day = 86_400_000
 
 /** Approves. What is approved is signed and queued in the same transaction; tell the devices once it has happened. */
 export async function approveActions(
@@ -65,7 +65,8 @@ export async function approveActions(
         body: { comment, contentHash: batch.content_hash, actions },
       })
     }
-    if (ready.length > 0) decided.push(...(await queue(deps, transaction, caller, batch, ready, comment, rules)))
+    if (ready.length > 0)
+      decided.push(...(await queue(deps, transaction, actorOf(caller), batch, ready, comment, rules)))
   }
   return { decided, waiting, problems }
 }
@@ -96,6 +97,31 @@ export async function rejectActions(
     decided.push(...moved)
   }
   return { decided, waiting: [], problems }
+}
+
+/**
+ * Approves by a rule of automation instead of a person; `rule` stands in the rows and in the mandate. Rows that are not waiting for
+ * approval, or whose batch was changed since, are left as they are.
+ */
+export async function approveByRule(
+  deps: ActionDeps,
+  transaction: Transaction<Schema>,
+  row: ActionRow,
+  rule: string,
+  why: string,
+): Promise<ActionRow> {
+  if (row.status !== 'pending-approval') return row
+  const batch = await transaction
+    .selectFrom('batch')
+    .selectAll()
+    .where('id', '=', row.batch_id)
+    .executeTakeFirstOrThrow()
+  const members = await transaction.selectFrom('action').selectAll().where('batch_id', '=', batch.id).execute()
+  if (contentHash(batch, members) !== batch.content_hash) return row
+  const rules = await readSettings(transaction)
+  const ready = [{ row, approvers: [`rule ${rule}`] }]
+  const [queued] = await queue(deps, transaction, automation.actor, batch, ready, why, rules)
+  return queued ?? row
 }
 
 interface Group {
@@ -173,6 +199,7 @@ export async function mayStillAsk(
   db: Transaction<Schema>,
   row: Pick<ActionRow, 'action' | 'requested_by'>,
 ): Promise<boolean> {
+  if (row.requested_by === automation.name) return true
   const requester = await db
     .selectFrom('operator')
     .select(['role', 'disabled'])
@@ -218,7 +245,7 @@ const recordDecision = (
 async function queue(
   deps: ActionDeps,
   transaction: Transaction<Schema>,
-  caller: Caller,
+  actor: string,
   batch: Selectable<BatchTable>,
   ready: readonly { row: ActionRow; approvers: string[] }[],
   comment: string,
@@ -227,24 +254,29 @@ async function queue(
   const at = deps.source.nowMs()
   const rows = ready.map((it) => it.row)
   const decidedBy = [...new Set(ready.flatMap((it) => it.approvers))]
-  const until = rows[0]?.until ?? null
-  const expiresAt = Math.min(at + rules.queueDays * day, until ?? Number.POSITIVE_INFINITY)
-  const shares = await signMandate(deps, transaction, { batch, rows, decidedBy, at, expiresAt })
+  const held = await heldBack(deps, transaction, batch, rows, rules)
+  const first = rows.filter((row) => !held.has(row.id))
+  const expiresAt = queueExpiry(at, rows[0]?.until ?? null, rules)
+  const shares =
+    first.length === 0 ? [] : await signMandate(deps, transaction, { batch, rows: first, decidedBy, at, expiresAt })
+  const shareOf = new Map(first.map((row, index) => [row.id, shares[index]]))
   const { moved } = await moveActions(
     deps,
     transaction,
-    ready.map(({ row, approvers }, index) => ({
-      row,
-      event: { kind: 'approve' },
-      set: {
-        ...(shares[index] as Share),
-        decided_by: approvers.join(', '),
-        decided_at: at,
-        queue_expires_at: expiresAt,
-      },
-    })),
+    ready.map(({ row, approvers }) => {
+      const share = shareOf.get(row.id)
+      return {
+        row,
+        event: { kind: 'approve' },
+        set: {
+          ...(share && { ...share, queue_expires_at: expiresAt }),
+          decided_by: approvers.join(', '),
+          decided_at: at,
+        },
+      }
+    }),
     {
-      actor: actorOf(caller),
+      actor,
       kind: 'action.approved',
       body: { comment, contentHash: batch.content_hash, mandate: shares[0]?.mandate_id },
     },

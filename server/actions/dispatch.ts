@@ -69,6 +69,8 @@ async function markSent(deps: ActionDeps, actions: readonly ActionId[]): Promise
     for (const id of actions) {
       const row = await findAction(transaction, id)
       if (row === undefined || row.status !== 'queued' || row.cancel_requested_at !== null) continue
+      // A rollout that halted has taken it back into its wave.
+      if (row.mandate_id === null) continue
       if (row.sent_at === null && !(await mayStillAsk(transaction, row))) {
         await withdraw(deps, transaction, row, {
           by: 'server',

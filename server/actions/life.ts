@@ -33,11 +33,11 @@ export interface Moved {
   readonly refused: { readonly row: ActionRow; readonly code: ErrorCode }[]
 }
 
-type LifeDeps = Pick<ActionDeps, 'audit' | 'source'>
+type LifeDeps = Pick<ActionDeps, 'audit' | 'source' | 'afterMove'>
 
 /** Takes each row one step. The deed is recorded once, with the ids of all that moved; not at all when none did. */
 export async function moveActions(
-  { audit, source }: LifeDeps,
+  { audit, source, afterMove }: LifeDeps,
   transaction: Transaction<Schema>,
   moves: readonly Move[],
   deed: Deed,
@@ -53,6 +53,7 @@ export async function moveActions(
   if (moved.length > 0) {
     const actions = moved.map((row) => row.id)
     await audit.append(transaction, { ...deed, body: { ...deed.body, actions } })
+    await afterMove?.(transaction, moved)
   }
   return { moved, refused }
 }

@@ -87,6 +87,7 @@ async function takeOne(taking: Taking, report: Report): Promise<void> {
       const body = { device: taking.device, saidAt: at, ...alert }
       await taking.deps.audit.append(taking.transaction, { actor: actor(taking), kind: 'device.alert', body })
       await appendEvents(taking.transaction, taking.deps.source.nowMs(), [{ type: 'device.alert', body }])
+      await taking.deps.takeAlert?.(taking.transaction, taking.device, report)
       return
     }
   }

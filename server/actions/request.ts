@@ -8,13 +8,14 @@ import { capability } from '../../protocol/messages.ts'
 import { timeMs } from '../../protocol/outcome.ts'
 import { canonicalJson, type Json } from '../audit/canonical-json.ts'
 import { appendEvents } from '../live/feed.ts'
-import { actorOf, type Caller } from '../people/permissions.ts'
+import type { Caller } from '../people/permissions.ts'
 import { readSettings } from '../settings.ts'
 import type { ActionSource, Schema } from '../store/schema.ts'
 import { contentHash } from './content-hash.ts'
 import { approveActions } from './decide.ts'
 import type { ActionDeps } from './deps.ts'
 import { type ActionRow, changedEvent } from './life.ts'
+import { type Requester, requesterOf } from './requester.ts'
 
 const membersLimit = 1_000
 
@@ -44,7 +45,10 @@ const wishFor = (name: ActionName) =>
       .describe('What to do, and on which devices; one action for each device of each target'),
     comment: comment.describe('Why; it stays with the action for ever'),
     until: timeMs.optional().describe('When the effect ends by itself; only for actions that can be undone'),
-    source: z.enum(actionSources).default('manual-device-action'),
+    source: z
+      .enum(actionSources)
+      .exclude(['automated-device-action', 'automated-email-action'])
+      .default('manual-device-action'),
     approve: z.boolean().default(false).describe('Approve at once, where the rules let the requester do that'),
   })
 
@@ -91,7 +95,7 @@ export async function requestActions(
     action,
     comment: wanted.comment,
     source: wanted.source,
-    requestedBy: caller,
+    requestedBy: requesterOf(caller),
     expiresAt: Math.min(now + rules.approvalDays * 86_400_000, wanted.until ?? Number.POSITIVE_INFINITY),
     until: wanted.until ?? null,
     onConflict: 'ask',
@@ -151,10 +155,11 @@ function membersOf({ action, targets }: Wish, limit: number): Member[] {
   return [...members.values()]
 }
 
-async function checkDevices(
+/** Throws RecourseError `not_found`, `device_revoked` or `action_unsupported` for the first device that could not do it. */
+export async function checkDevices(
   transaction: Transaction<Schema>,
   action: ActionName,
-  members: readonly Member[],
+  members: readonly Pick<Member, 'device'>[],
 ): Promise<void> {
   const ids = [...new Set(members.map((it) => it.device))]
   const rows = await transaction
@@ -178,7 +183,8 @@ async function checkDevices(
 
 const factsSchema = z.object({ capabilities: z.array(capability) })
 
-const openTwin = (
+/** The open action that is the same as this one (LIFE7). */
+export const openTwin = (
   transaction: Transaction<Schema>,
   action: ActionName,
   until: number | null,
@@ -204,7 +210,7 @@ export interface NewBatch {
   readonly action: ActionName
   readonly comment: string
   readonly source: ActionSource
-  readonly requestedBy: Caller
+  readonly requestedBy: Requester
   readonly expiresAt: number
   readonly until: number | null
   readonly onConflict: ActionRow['on_conflict']
@@ -257,7 +263,7 @@ export async function insertBatch(
       .execute()
   }
   await audit.append(transaction, {
-    actor: actorOf(requestedBy),
+    actor: requestedBy.actor,
     kind: kind === 'do' ? 'action.requested' : 'action.undo-requested',
     body: {
       batch: id,

@@ -5,6 +5,7 @@ import { type MandateId, newId } from '../../protocol/ids.ts'
 import type { Leaf, Mandate } from '../../protocol/mandate.ts'
 import { merkleTree } from '../../protocol/merkle.ts'
 import type { Signer } from '../keys/signer.ts'
+import type { Settings } from '../settings.ts'
 import type { BatchTable, Schema } from '../store/schema.ts'
 import type { ActionDeps } from './deps.ts'
 import type { ActionRow } from './life.ts'
@@ -15,6 +16,12 @@ export interface Share {
   readonly leaf: Uint8Array
   readonly proof: Uint8Array
 }
+
+const day = 86_400_000
+
+/** Until when an order waits for its device (LIFE3); never longer than its effect was to last. */
+export const queueExpiry = (at: number, until: number | null, { queueDays }: Pick<Settings, 'queueDays'>): number =>
+  Math.min(at + queueDays * day, until ?? Number.POSITIVE_INFINITY)
 
 export interface Decision {
   readonly batch: Selectable<BatchTable>

@@ -11,6 +11,7 @@ import type { Schema } from '../store/schema.ts'
 import type { ActionDeps } from './deps.ts'
 import { type ActionRow, actionsById, touchActions } from './life.ts'
 import { approveOwn, insertBatch, type Requested } from './request.ts'
+import { requesterOf } from './requester.ts'
 
 /** What somebody wants taken back, and why. Nothing says what or where: the device has its own record (UND1). */
 export const undoWish = z.strictObject({
@@ -54,7 +55,7 @@ export async function requestUndo(
       action: run.action,
       comment: wanted.comment,
       source: 'manual-device-action',
-      requestedBy: caller,
+      requestedBy: requesterOf(caller),
       expiresAt: deps.source.nowMs() + rules.approvalDays * 86_400_000,
       until: null,
       onConflict: wanted.onConflict,

@@ -60,6 +60,14 @@ export function placeOf(path: FilePath, platform: Platform, lists: FolderLists):
   return { core: firstMatch(core, names, platform), temporary: firstMatch(temporary, names, platform) }
 }
 
+/** Whether a path lies below one folder pattern. */
+export const liesBelow = (path: FilePath, platform: Platform, pattern: string): boolean =>
+  matches(
+    pattern,
+    splitPath(path).names.map((name) => foldedName(name, platform)),
+    platform,
+  )
+
 const decoder = new TextDecoder('utf-8')
 
 /** Odd bytes become replacement characters, which no pattern names; so such a component matches only `*`. */

@@ -1,0 +1,45 @@
+import type { Logger } from 'pino'
+import * as z from 'zod'
+import { deviceId } from '../../protocol/ids.ts'
+import { status } from '../../protocol/status.ts'
+import type { Devices } from '../gateway/seam.ts'
+import type { Feed } from '../live/events.ts'
+import { permissionsOf } from '../people/permissions.ts'
+
+const changed = z.object({ device: deviceId, status })
+
+/**
+ * Tells the devices of actions that were queued without anybody waiting for it: by a rule, or by the next wave of a rollout. Each
+ * commit is read once from the table of events, so that nothing is told before it is durable. What was queued before the start needs
+ * no telling: a device is sent everything that waits for it when it connects.
+ */
+export async function startNudging(feed: Feed, devices: Pick<Devices, 'nudge'>, log: Logger): Promise<Disposable> {
+  let last = (await feed.range()).newest
+  let reading = false
+  let again = false
+  const read = async () => {
+    again = reading
+    if (reading) return
+    reading = true
+    try {
+      do {
+        again = false
+        for (let more = true; more; ) {
+          const { events, through } = await feed.after(last, permissionsOf.administrator)
+          more = through > last
+          last = through
+          for (const event of events) {
+            if (event.type !== 'action.changed') continue
+            const said = changed.safeParse(JSON.parse(event.body))
+            if (said.success && said.data.status === 'queued') devices.nudge(said.data.device)
+          }
+        }
+      } while (again)
+    } catch (err) {
+      log.warn({ err }, 'devices were not told of what waits for them; they hear of it when they connect')
+    } finally {
+      reading = false
+    }
+  }
+  return feed.subscribe(() => void read())
+}
