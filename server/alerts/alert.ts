@@ -5,7 +5,13 @@ import { timeMs } from '../../protocol/outcome.ts'
 import { processRef } from '../../protocol/process-ref.ts'
 import { verdict } from '../decisions/automation.ts'
 
-const text = (length: number) => z.string().trim().min(1).max(length)
+const text = (length: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(length)
+    .refine((it) => it.isWellFormed() && !it.includes('\0'), 'not plain text: half a character or a zero')
 
 /** A thing found. What is not known is left out; nothing is invented. */
 export const evidenceItem = z.discriminatedUnion('kind', [

@@ -61,10 +61,12 @@ export function newFeed(store: Store): Feed {
   }
 }
 
+const seenByAll = new Set(['action', 'device', 'setting', 'alert', 'investigation', 'group', 'rollout'])
+
 /** What one must be allowed to see an event; kinds that nobody thought of are for those who manage people. */
 function neededFor(type: string): Permission {
   const [kind] = type.split('.')
-  return kind === 'action' || kind === 'device' || kind === 'setting' ? 'view' : 'people-manage'
+  return kind !== undefined && seenByAll.has(kind) ? 'view' : 'people-manage'
 }
 
 const keptMs = 7 * 86_400_000

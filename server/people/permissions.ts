@@ -7,6 +7,9 @@ export type Permission =
   | 'view'
   | `respond:${ActionName}`
   | `approve:${ActionName}`
+  | 'alerts-manage'
+  /** Brings in alerts, on which devices may act without a person; for connectors. */
+  | 'alerts-ingest'
   | 'devices-manage'
   | 'audit-read'
   | 'people-manage'
@@ -19,6 +22,8 @@ const responding: Permission[] = actionNames.flatMap((name): Permission[] => [`r
 export const permissions: readonly Permission[] = [
   'view',
   ...responding,
+  'alerts-manage',
+  'alerts-ingest',
   'devices-manage',
   'audit-read',
   'people-manage',
@@ -27,7 +32,7 @@ export const permissions: readonly Permission[] = [
 
 export const permissionsOf: { readonly [R in Role]: ReadonlySet<Permission> } = {
   viewer: new Set(['view']),
-  responder: new Set(['view', ...responding]),
+  responder: new Set(['view', ...responding, 'alerts-manage']),
   administrator: new Set(permissions),
 }
 
