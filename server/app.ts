@@ -15,19 +15,25 @@ import type { Signed } from '../protocol/mandate.ts'
 import { newCursors } from './actions/cursor.ts'
 import { actionRoutes } from './actions/routes.ts'
 import { summaryRoutes } from './actions/summary-routes.ts'
+import { alertRoutes } from './alerts/routes.ts'
 import type { Audit } from './audit/chain.ts'
 import { auditRoutes } from './audit/routes.ts'
+import { withDeciding } from './deciding.ts'
 import type { Devices } from './gateway/seam.ts'
+import { groupRoutes } from './groups/routes.ts'
 import { enforceRules, recogniseCallers } from './http/access.ts'
 import { measure } from './http/metrics.ts'
 import { answerProblems } from './http/problems.ts'
 import { limitRates, type RateLimits } from './http/rate-limit.ts'
 import { settingsRoutes } from './http/settings-routes.ts'
+import { reconsiderOpen } from './investigations/reconsider.ts'
+import { investigationRoutes } from './investigations/routes.ts'
 import type { Keys } from './keys/keys.ts'
 import type { Feed } from './live/events.ts'
 import { liveRoutes } from './live/routes.ts'
 import type { Passwords } from './people/passwords.ts'
 import { peopleRoutes } from './people/routes.ts'
+import { rolloutRoutes } from './rollouts/routes.ts'
 import type { Source } from './source.ts'
 import type { Store } from './store/store.ts'
 
@@ -140,11 +146,23 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     announceKey,
     cookie: { name: cookieName(web), secure: web.secure },
   })
-  actionRoutes(app, { store, audit, keys, source, devices, log, cursors })
+  const deciding = withDeciding({ store, audit, keys, source, devices, log })
+  actionRoutes(app, { ...deciding, cursors })
+  alertRoutes(app, { ...deciding, cursors })
+  investigationRoutes(app, { ...deciding, cursors })
+  groupRoutes(app, deciding)
+  rolloutRoutes(app, deciding)
   summaryRoutes(app, { store, devices, source })
   auditRoutes(app, { store, audit, signer: keys.audit, source, cursors })
   liveRoutes(app, { store, feed })
-  settingsRoutes(app, { store, audit, source, keys, announceKey })
+  settingsRoutes(app, {
+    store,
+    audit,
+    source,
+    keys,
+    announceKey,
+    foldersChanged: (transaction) => reconsiderOpen(deciding, transaction),
+  })
   await deps.more?.(app)
 
   app.get('/healthz', { schema: { hide: true } }, async () => ({ ok: true }))

@@ -3,7 +3,9 @@ import type { Logger } from 'pino'
 import type { ActionDeps } from './actions/deps.ts'
 import { endForGoneDevices, expireOverdue, pruneHistory } from './actions/expiry.ts'
 import { signLastEntry } from './audit/chain.ts'
+import { sweepDeciding } from './deciding.ts'
 import { keyLifeMs } from './http/answer-once.ts'
+import { pruneInvestigations } from './investigations/prune.ts'
 import type { Signer } from './keys/signer.ts'
 import { pruneEvents } from './live/events.ts'
 
@@ -32,6 +34,7 @@ export const jobs = ({ actions, auditSigner, refresh }: JobsDeps): Job[] => {
       run: async () => {
         await expireOverdue(actions)
         await endForGoneDevices(actions)
+        await sweepDeciding(actions)
       },
     },
     {
@@ -45,6 +48,7 @@ export const jobs = ({ actions, auditSigner, refresh }: JobsDeps): Job[] => {
       run: async () => {
         const now = source.nowMs()
         await pruneHistory(actions)
+        await pruneInvestigations(actions)
         await pruneEvents(store, now)
         await store.write(async (transaction) => {
           await transaction.deleteFrom('session').where('expires_at', '<=', now).execute()

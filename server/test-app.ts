@@ -12,6 +12,7 @@ import { type FakeFleet, newFakeFleet } from './actions/fake-fleet.ts'
 import type { ActionView } from './actions/views.ts'
 import { buildApp } from './app.ts'
 import { newAudit } from './audit/chain.ts'
+import { withDeciding } from './deciding.ts'
 import { defaultRateLimits, type RateLimits } from './http/rate-limit.ts'
 import { type Keys, openKeys } from './keys/keys.ts'
 import { type Feed, newFeed } from './live/events.ts'
@@ -113,7 +114,7 @@ export async function startTestServer(
   const audit = newAudit(keys.audit, source.nowMs)
   const log = pino({ level: 'silent' })
   const fleet = newFakeFleet(source.nowMs, () => seam)
-  const actions: ActionDeps = { store, audit, keys, source, devices: fleet, log }
+  const actions = withDeciding({ store, audit, keys, source, devices: fleet, log })
   const seam = createActions(actions)
   const passwords = options.passwords ?? quickPasswords
   const people: PeopleDeps = { store, audit, source, passwords, keys }

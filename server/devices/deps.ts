@@ -1,9 +1,11 @@
+import type { Transaction } from 'kysely'
 import type { Logger } from 'pino'
 import type { DeviceId } from '../../protocol/ids.ts'
 import type { EnrolAnswer } from '../../protocol/messages.ts'
 import type { Audit } from '../audit/chain.ts'
 import type { Keys } from '../keys/keys.ts'
 import type { Source } from '../source.ts'
+import type { Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import type { Authority } from './ca.ts'
 import type { Sealer } from './sealer.ts'
@@ -19,6 +21,8 @@ export interface DeviceDeps {
   readonly settings: DeviceSettings
   /** Called after anything about a device changed, for those who watch. */
   changed(device: DeviceId): void
+  /** Called in the transaction that let a device in, or changed its name, its tags or what it says of itself. */
+  readonly regroup?: (transaction: Transaction<Schema>, device: DeviceId) => Promise<void>
 }
 
 export interface DeviceSettings {

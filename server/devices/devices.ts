@@ -1,7 +1,8 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { ErrorCode } from '../../protocol/errors.ts'
-import type { DeviceId } from '../../protocol/ids.ts'
+import type { DeviceGroupId, DeviceId } from '../../protocol/ids.ts'
 import type { DeviceFacts, InForceEntry } from '../../protocol/messages.ts'
+import { defaultGroupId } from '../store/deciding-migration.ts'
 import type { DeviceTable } from '../store/schema.ts'
 import { readCertificateRequest } from './certificate-request.ts'
 import type { DeviceDeps } from './deps.ts'
@@ -36,9 +37,11 @@ type Row = Selectable<DeviceTable> & { device_group: string | null; certificate_
 const select = (deps: Pick<DeviceDeps, 'store'>) =>
   deps.store.read
     .selectFrom('device')
-    .leftJoin('enrolment_token', 'enrolment_token.id', 'device.token_id')
+    .leftJoin('device_group', (join) =>
+      join.on('device_group.id', '=', sql<DeviceGroupId>`coalesce(device.group_id, ${defaultGroupId})`),
+    )
     .selectAll('device')
-    .select('enrolment_token.device_group')
+    .select('device_group.name as device_group')
     .select((expression) =>
       expression
         .selectFrom('certificate')
@@ -86,7 +89,7 @@ export async function getDevice(deps: Pick<DeviceDeps, 'store'>, id: DeviceId): 
 
 /** Changes what operators call a device; false when there is none. */
 export function describeDevice(
-  { store, audit, source, changed }: DeviceDeps,
+  { store, audit, changed, regroup }: DeviceDeps,
   id: DeviceId,
   change: { readonly name?: string | undefined; readonly tags?: readonly string[] | undefined },
   actor: string,
@@ -104,6 +107,7 @@ export function describeDevice(
       kind: 'device.described',
       body: { device: id, ...set },
     })
+    await regroup?.(transaction, id)
     changed(id)
     return true
   })
@@ -198,17 +202,22 @@ export async function skipReports(
 }
 
 /** Keeps what the device says of itself, when that is new. */
-export async function takeFacts({ store, changed }: DeviceDeps, id: DeviceId, facts: DeviceFacts): Promise<void> {
+export async function takeFacts(
+  { store, changed, regroup }: DeviceDeps,
+  id: DeviceId,
+  facts: DeviceFacts,
+): Promise<void> {
   const text = JSON.stringify(facts)
   const before = await store.read.selectFrom('device').select('facts').where('id', '=', id).executeTakeFirst()
   if (before === undefined || before.facts === text) return
-  await store.write((transaction) =>
-    transaction
+  await store.write(async (transaction) => {
+    await transaction
       .updateTable('device')
       .set({ facts: text, simulated: facts.simulated ? 1 : 0 })
       .where('id', '=', id)
-      .execute(),
-  )
+      .execute()
+    await regroup?.(transaction, id)
+  })
   changed(id)
 }
 

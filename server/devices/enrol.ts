@@ -6,7 +6,7 @@ import type { CertificateTable, EnrolmentTokenTable, Schema } from '../store/sch
 import type { IssuedCertificate } from './ca.ts'
 import { type ProvenKey, readCertificateRequest } from './certificate-request.ts'
 import type { DeviceDeps } from './deps.ts'
-import { findToken, spendToken } from './tokens.ts'
+import { defaultTokenGroup, findToken, spendToken } from './tokens.ts'
 
 /*
  * INVARIANTS
@@ -71,7 +71,8 @@ async function first(
       name: facts.hostName === '' ? device : facts.hostName,
       platform: facts.platform,
       facts: JSON.stringify(facts),
-      tags: '[]',
+      // The group of the token is a tag, which the rules of device groups can name (POL3).
+      tags: JSON.stringify(token.device_group === defaultTokenGroup ? [] : [token.device_group]),
       status: 'active',
       enrolled_at: now,
       token_id: token.id,
@@ -85,6 +86,7 @@ async function first(
   await insertCertificate(transaction, device, key, issued, now)
   const body = { device, name: facts.hostName, group: token.device_group, token: token.id, key: key.hash }
   await deps.audit.append(transaction, { actor: `device:${device}`, kind: 'device.enrolled', body })
+  await deps.regroup?.(transaction, device)
   return { ok: true, answer: answerFor(deps, device, issued.pem) }
 }
 

@@ -4,6 +4,9 @@ import { formatEnrolmentToken, parseEnrolmentToken } from '../../protocol/enrolm
 import type { EnrolmentTokenTable, Schema } from '../store/schema.ts'
 import type { DeviceDeps } from './deps.ts'
 
+/** The group of a token that names none; it leaves no tag on its devices. */
+export const defaultTokenGroup = 'default'
+
 export interface TokenView {
   readonly id: string
   readonly group: string

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { Transaction } from 'kysely'
 import * as z from 'zod'
 import { RecourseError } from '../../protocol/errors.ts'
 import type { Signed } from '../../protocol/mandate.ts'
@@ -10,6 +11,7 @@ import { appendEvents } from '../live/feed.ts'
 import { actorOf } from '../people/permissions.ts'
 import { readSettings, settings, settingsChange, writeSettings } from '../settings.ts'
 import type { Source } from '../source.ts'
+import type { Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { callerOf } from './access.ts'
 import { answerOnce } from './answer-once.ts'
@@ -20,6 +22,8 @@ export interface SettingsRoutesDeps {
   readonly source: Source
   readonly keys: Keys
   announceKey(statement: Signed): Promise<void>
+  /** Called in the transaction that changed which folders are core and which temporary. */
+  foldersChanged(transaction: Transaction<Schema>): Promise<void>
 }
 
 export function settingsRoutes(bare: FastifyInstance, deps: SettingsRoutesDeps): void {
@@ -41,6 +45,7 @@ export function settingsRoutes(bare: FastifyInstance, deps: SettingsRoutesDeps):
         await writeSettings(transaction, request.body)
         await audit.append(transaction, { actor: actorOf(caller), kind: 'setting.changed', body: { ...request.body } })
         await appendEvents(transaction, source.nowMs(), [{ type: 'setting.changed', body: { ...request.body } }])
+        if (request.body.folderLists !== undefined) await deps.foldersChanged(transaction)
         return { status: 200, body: await readSettings(transaction) }
       }),
   )

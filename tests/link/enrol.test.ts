@@ -43,7 +43,8 @@ describe('[TRU1] enrolment', () => {
     expect(await count()).toBe(before + 1)
     expect(await getDevice(plane.deps, identity.deviceId)).toMatchObject({
       name: 'web-01',
-      group: 'servers',
+      group: 'Ungrouped devices (default)',
+      tags: ['servers'],
       status: 'active',
       facts,
     })

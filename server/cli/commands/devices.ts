@@ -109,7 +109,7 @@ export function deviceCommands(program: Command, context: Context): void {
     .description('make an enrolment token')
     .option('--uses <n>', 'how many devices may use it', '1')
     .option('--hours <n>', 'how long it is good', '24')
-    .option('--group <name>', 'the group its devices join', 'default')
+    .option('--group <name>', 'a tag for its devices, which the rules of device groups can name', 'default')
     .action(async ({ uses, hours, group }: { uses: string; hours: string; group: string }) => {
       const wish = { uses: Number(uses), hours: Number(hours), group }
       const made = await context.controlPlane().post('/v1/enrolment-tokens', wish, z.looseObject({ token: z.string() }))
