@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Capability } from '../protocol/messages.ts'
 import { registry } from './actions/index.ts'
+import type { Settings } from './cli.ts'
 import { type ControlStatus, startControl } from './control.ts'
 import type { Core } from './core/core.ts'
 import { createCore } from './core/create-core.ts'
@@ -34,21 +35,29 @@ export interface Parts {
   close(): Promise<void>
 }
 
+/** In the state folder. */
+export const journalFile = 'journal.db'
+
+/** The machine and the vault in the state folder. The caller holds the folder's lock. */
+export async function openVaultOf({ state, policy }: Settings): Promise<Pick<Parts, 'host' | 'vault'>> {
+  const vaultFolder = join(state, 'vault')
+  const host = await thisHost({ state, vault: vaultFolder, policy })
+  const { openVault } = await import('./vault/open-vault.ts')
+  return { host, vault: await openVault({ host, folder: asFilePath(vaultFolder), random: randomBytes }) }
+}
+
 /** Takes the state folder and joins host, vault and core; recovery has run when it resolves. RecourseError `store_locked`. */
 export async function openParts({ state, policy, identity, log }: AgentOptions): Promise<Parts> {
   const lock = lockState(state)
   try {
-    const vaultFolder = join(state.path, 'vault')
-    const host = await thisHost({ state: state.path, vault: vaultFolder, policy })
-    const { openVault } = await import('./vault/open-vault.ts')
-    const vault = await openVault({ host, folder: asFilePath(vaultFolder), random: randomBytes })
+    const { host, vault } = await openVaultOf({ state: state.path, policy })
     const places = openPlaces(state.path, identity)
     const core = createCore({
       deviceId: identity.deviceId,
       host,
       registry,
       vault,
-      journalPath: join(state.path, 'journal.db'),
+      journalPath: join(state.path, journalFile),
       keys: identity.mandateKeys.map(({ keyId, publicKeyHex, recovery }) => ({
         keyId,
         publicKey: new Uint8Array(Buffer.from(publicKeyHex, 'hex')),

@@ -1,13 +1,16 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { RecourseError } from '../../protocol/errors.ts'
-import { openParts } from '../agent.ts'
+import type { InForceEntry } from '../../protocol/messages.ts'
+import { journalFile, openParts, openVaultOf } from '../agent.ts'
 import type { Command, Settings } from '../cli.ts'
 import type { ControlAnswer } from '../control.ts'
+import { inForceOf } from '../core/effects.ts'
+import { openJournal } from '../core/journal.ts'
 import { type Identity, readIdentity } from '../link/identity.ts'
 import { openLog } from '../open-log.ts'
-import { openStateFolder } from '../state-folder.ts'
-import { verifyVault } from '../verify-vault.ts'
+import { lockState, openStateFolder } from '../state-folder.ts'
+import { type VaultFinding, verifyVault } from '../verify-vault.ts'
 import { askAgent } from './ask-agent.ts'
 import { inForceLines, outcomeLines, statusLines, vaultLines } from './print.ts'
 
@@ -27,9 +30,9 @@ export const status: Command<'status'> = async ({ state }, io) => {
 }
 
 /** `in-force`: what stands on this device, whether an agent runs or not. */
-export const inForce: Command<'in-force'> = async ({ state, policy }, io) => {
+export const inForce: Command<'in-force'> = async ({ state }, io) => {
   const answer = await askAgent(state, { ask: 'in-force' })
-  const entries = answer === null ? await inForceAtRest(state, policy) : expect(answer, 'in-force').entries
+  const entries = answer === null ? inForceAtRest(state) : expect(answer, 'in-force').entries
   if (entries === null) return notEnrolled(io.tell)
   io.say(entries, inForceLines(entries))
   return 'done'
@@ -38,10 +41,7 @@ export const inForce: Command<'in-force'> = async ({ state, policy }, io) => {
 /** `verify-vault`: reads every item and compares it with its hash. */
 export const checkVault: Command<'verify-vault'> = async ({ state, policy }, io) => {
   const answer = await askAgent(state, { ask: 'verify-vault' })
-  const findings =
-    answer === null
-      ? await withParts({ state, policy }, ({ vault }) => verifyVault(vault))
-      : expect(answer, 'verify-vault').findings
+  const findings = answer === null ? await vaultAtRest({ state, policy }) : expect(answer, 'verify-vault').findings
   if (findings === null) return notEnrolled(io.tell)
   io.say(findings, vaultLines(findings))
   return findings.every(({ intact }) => intact) ? 'done' : 'notClean'
@@ -76,9 +76,30 @@ function notEnrolled(tell: (line: string) => void) {
 
 const enrolled = (state: string): Identity | null => (existsSync(state) ? readIdentity(state) : null)
 
-/** The journal's own word, without starting anything. */
-const inForceAtRest = (state: string, policy: string) =>
-  withParts({ state, policy }, async ({ core }) => core.inForce())
+/** The journal's own word. Nothing is recovered or held for that; an agent will do it when it starts. */
+function inForceAtRest(path: string): InForceEntry[] | null {
+  if (enrolled(path) === null) return null
+  using _lock = lockState(openStateFolder(path))
+  const file = join(path, journalFile)
+  if (!existsSync(file)) return []
+  const journal = openJournal(file)
+  try {
+    return inForceOf(journal)
+  } finally {
+    journal.close()
+  }
+}
+
+async function vaultAtRest({ state, policy }: Settings): Promise<VaultFinding[] | null> {
+  if (enrolled(state) === null) return null
+  using _lock = lockState(openStateFolder(state))
+  const { vault } = await openVaultOf({ state, policy })
+  try {
+    return await verifyVault(vault)
+  } finally {
+    vault.close()
+  }
+}
 
 /** Works in the state folder as the agent would, since none does; null when the device is not enrolled. */
 async function withParts<T>(

@@ -5,10 +5,9 @@ import type { Outcome } from '../../protocol/outcome.ts'
 import type { ControlStatus } from '../control.ts'
 import type { VaultFinding } from '../verify-vault.ts'
 
-/** Text of files and programs can hold anything; on a terminal it must not move the cursor or change colours. */
+/** Text of files and programs can hold anything; on a terminal it must not move the cursor, change colours or turn the order of letters. */
 export const plain = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
-  text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (sign) => `\\x${sign.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (sign) => `\\u{${sign.codePointAt(0)?.toString(16)}}`)
 
 const time = (ms: number) => new Date(ms).toISOString()
 

@@ -48,7 +48,7 @@ export function modelCore() {
   const add = (report: Report): number => {
     last++
     waiting.push({ sequence: last, report })
-    for (const listener of [...listeners]) listener()
+    for (const listener of listeners) listener()
     return last
   }
   const core: Core = {
