@@ -12,7 +12,7 @@ import { type DeviceId, deviceId } from '../../protocol/ids.ts'
 import type { Authority, ServerCertificate } from '../devices/ca.ts'
 import type { Desk } from './desk.ts'
 import type { Actions, Devices } from './seam.ts'
-import { type Peer, Session, type SessionDeps, sendCancel } from './session.ts'
+import { type Peer, Session, type SessionDeps } from './session.ts'
 import { defaultLimits, type GatewayLimits } from './settings.ts'
 import { Wheel } from './wheel.ts'
 
@@ -168,7 +168,10 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     port: (server.address() as AddressInfo).port,
     connected: (device) => open.get(device)?.open === true,
     nudge: (device) => open.get(device)?.nudge(),
-    cancel: (device, action) => sendCancel(open.get(device), action),
+    cancel(device, actionId) {
+      const session = open.get(device)
+      return session?.open === true && session.send({ type: 'cancel', actionId })
+    },
     preview(device, ask, timeoutMs) {
       const session = open.get(device)
       return session === undefined

@@ -1,16 +1,18 @@
 import type { Logger } from 'pino'
 import type { RawData, WebSocket } from 'ws'
 import { type Closing, closing } from '../../protocol/closing.ts'
-import { decode, encode } from '../../protocol/codec.ts'
-import { type ErrorCode, RecourseError } from '../../protocol/errors.ts'
-import type { ActionId, DeviceId } from '../../protocol/ids.ts'
-import { type DeviceMessage, deviceMessage, type ServerMessage } from '../../protocol/messages.ts'
+import { encode } from '../../protocol/codec.ts'
+import type { ErrorCode } from '../../protocol/errors.ts'
+import type { DeviceId } from '../../protocol/ids.ts'
+import type { DeviceMessage, ServerMessage } from '../../protocol/messages.ts'
 import type { Preview } from '../../protocol/outcome.ts'
 import { agreeOn } from '../../protocol/version.ts'
 import { Allowance } from './allowance.ts'
 import type { Desk } from './desk.ts'
 import { Dispatch } from './dispatch.ts'
 import { Intake, type SharedRoom } from './intake.ts'
+import { Previews } from './previews.ts'
+import { readFrame } from './read-frame.ts'
 import type { Actions, PreviewAsk } from './seam.ts'
 import type { GatewayLimits } from './settings.ts'
 
@@ -44,14 +46,6 @@ export interface Peer {
   readonly notAfter: number
 }
 
-const knownTypes: ReadonlySet<string> = new Set(deviceMessage.options.map(({ shape }) => shape.type.value))
-
-interface Asked {
-  resolve(preview: Preview): void
-  reject(failure: RecourseError): void
-  readonly timer: NodeJS.Timeout
-}
-
 /** One connection of one device. */
 export class Session {
   readonly peer: Peer
@@ -65,14 +59,15 @@ export class Session {
   /** Until when it is not read from because it sends too fast. */
   #heldUntil = 0
   #malformed = 0
+  #grantAt = Number.POSITIVE_INFINITY
   #others: Allowance
   #bytes: Allowance
   #reports: Allowance
   #renewals: Allowance
   #intake: Intake | null = null
   #dispatch: Dispatch | null = null
-  #asked: Map<number, Asked> | null = null
-  #asks = 0
+  /** Made with the first question; most connections never see one. */
+  #previews: Previews | null = null
 
   constructor(deps: SessionDeps, socket: WebSocket, peer: Peer) {
     this.#deps = deps
@@ -119,23 +114,8 @@ export class Session {
   }
 
   preview(ask: PreviewAsk, timeoutMs: number): Promise<Preview> {
-    return new Promise((resolve, reject) => {
-      const request = ++this.#asks
-      this.#asked ??= new Map()
-      if (this.#asked.size >= this.#deps.limits.previewsWaiting) {
-        reject(new RecourseError('flooded', 'too many previews are waiting for this device'))
-        return
-      }
-      if (!this.open || !this.send({ type: 'preview', request, ask })) {
-        reject(new RecourseError('device_absent'))
-        return
-      }
-      const timer = setTimeout(() => {
-        this.#asked?.delete(request)
-        reject(new RecourseError('tool_failed', 'the device did not answer in time'))
-      }, timeoutMs)
-      this.#asked.set(request, { resolve, reject, timer })
-    })
+    this.#previews ??= new Previews(this.#deps.limits.previewsWaiting)
+    return this.#previews.ask(ask, timeoutMs, (message) => this.open && this.send(message))
   }
 
   /** Ends the connection, saying why; what the device still sends is not listened to. */
@@ -166,6 +146,7 @@ export class Session {
     if (quietMs >= limits.silentAfterMs && !this.#socket.isPaused) return this.#socket.terminate()
     if (this.#slowSince !== null && now - this.#slowSince >= limits.slowAfterMs) return this.#socket.terminate()
     if (this.peer.notAfter <= nowMs()) return this.end('expired')
+    if (now - this.#grantAt >= limits.grantEveryMs) this.#giveGrant()
     this.#dispatch?.look()
     this.#socket.ping()
     this.#heartbeat()
@@ -182,23 +163,17 @@ export class Session {
     this.#heardAt = this.#deps.monotonicMs()
     if (!isBinary || !Buffer.isBuffer(data)) return this.#cannotRead('frame_malformed', '')
     this.#holdFor(this.#bytes.spend(data.length, this.#heardAt))
-    let value: unknown
-    try {
-      value = decode(data)
-    } catch (failure) {
-      return this.#cannotRead(failure instanceof RecourseError ? failure.code : 'frame_malformed', '')
+    const read = readFrame(data)
+    switch (read.kind) {
+      case 'message':
+        return this.#message(read.message, data.length)
+      case 'unknown':
+        // A newer agent may say more than is understood here; it is told, and goes on (TRU6).
+        if (this.#spend(this.#others, 1)) this.send({ type: 'trouble', code: 'message_unknown', about: read.type })
+        return
+      case 'unreadable':
+        return this.#cannotRead(read.code, read.about)
     }
-    const type = typeOf(value)
-    if (type === null) return this.#cannotRead('message_malformed', '')
-    if (!knownTypes.has(type)) {
-      // A newer agent may say more than is understood here; it is told, and goes on (TRU6).
-      if (this.#spend(this.#others, 1))
-        this.send({ type: 'trouble', code: 'message_unknown', about: type.slice(0, 64) })
-      return
-    }
-    const read = deviceMessage.safeParse(value)
-    if (!read.success) return this.#cannotRead('message_malformed', type)
-    this.#message(read.data, data.length)
   }
 
   #message(message: DeviceMessage, bytes: number): void {
@@ -213,14 +188,8 @@ export class Session {
     switch (message.type) {
       case 'report':
         return this.#report(message, bytes)
-      case 'preview': {
-        const asked = this.#asked?.get(message.request)
-        // An answer that came too late, or to no question, is worth nothing.
-        if (asked === undefined) return
-        this.#asked?.delete(message.request)
-        clearTimeout(asked.timer)
-        return asked.resolve(message.preview)
-      }
+      case 'preview':
+        return this.#previews?.answer(message.request, message.preview)
       case 'renew':
         if (this.#spend(this.#renewals, 1)) this.#renew(message.csr).catch((failure: unknown) => this.#fault(failure))
         return
@@ -257,6 +226,8 @@ export class Session {
         stored: (sequence, reports) => {
           this.send({ type: 'stored', sequence })
           this.#dispatch?.confirm(reports)
+          // A code was used up on the device: it gets another one at once.
+          if (reports.some((it) => it.kind === 'effect' && it.cause === 'break-glass')) this.#giveGrant()
         },
         lost: (upTo) => desk.lost(device, admitted.stored, upTo),
         drained: () => this.#readOrHold(),
@@ -282,8 +253,18 @@ export class Session {
     for (const actionId of await actions.cancelsFor(device)) this.send({ type: 'cancel', actionId })
     // After the keys, so that no order outruns the key it is signed with.
     this.nudge()
-    const { id, grant } = await desk.grantFor(device)
-    if (this.send({ type: 'break-glass', grant })) await desk.grantSent(id)
+    this.#giveGrant()
+  }
+
+  /** Sees to it that the device holds a break-glass grant that is good for long; at each connection, and daily while it lasts. */
+  #giveGrant(): void {
+    const { desk, monotonicMs } = this.#deps
+    this.#grantAt = monotonicMs()
+    const give = async () => {
+      const { id, grant } = await desk.grantFor(this.peer.device)
+      if (this.send({ type: 'break-glass', grant })) await desk.grantSent(id)
+    }
+    give().catch((failure: unknown) => this.#fault(failure))
   }
 
   #report({ sequence, report }: Extract<DeviceMessage, { type: 'report' }>, bytes: number): void {
@@ -357,11 +338,7 @@ export class Session {
     this.#phase = 'ending'
     this.#intake?.stop()
     this.#dispatch?.stop()
-    for (const { reject, timer } of this.#asked?.values() ?? []) {
-      clearTimeout(timer)
-      reject(new RecourseError('device_absent'))
-    }
-    this.#asked = null
+    this.#previews?.end()
   }
 
   #gone(): void {
@@ -369,12 +346,3 @@ export class Session {
     this.#deps.ended(this)
   }
 }
-
-function typeOf(value: unknown): string | null {
-  if (typeof value !== 'object' || value === null || !('type' in value)) return null
-  return typeof value.type === 'string' ? value.type : null
-}
-
-/** Passes a cancel on; false when the device is not there. */
-export const sendCancel = (session: Session | undefined, actionId: ActionId): boolean =>
-  session?.open === true && session.send({ type: 'cancel', actionId })

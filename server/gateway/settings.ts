@@ -31,6 +31,8 @@ export interface GatewayLimits {
   /** Frames that cannot be read before the connection ends. */
   readonly malformed: number
   readonly previewsWaiting: number
+  /** A device that stays connected is asked so often whether its break-glass grant is still good for long. */
+  readonly grantEveryMs: number
   readonly tickMs: number
 }
 
@@ -54,5 +56,6 @@ export const defaultLimits: GatewayLimits = {
   renewals: { burst: 5, perSecond: 1 / 60 },
   malformed: 5,
   previewsWaiting: 16,
+  grantEveryMs: 86_400_000,
   tickMs: 1_000,
 }
