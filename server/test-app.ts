@@ -69,6 +69,8 @@ export interface TestServer {
   addPerson(name: string, role: 'viewer' | 'responder' | 'administrator'): Promise<Person>
   readonly admin: Person
   addDevice(name: string): Promise<DeviceId>
+  /** Closes the server and opens another one over the same folder; the devices live on. */
+  restart(): Promise<void>
   close(): Promise<void>
 }
 
@@ -99,40 +101,48 @@ export async function startTestServer(
 ): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'recourse-server-'))
   const source = newTestSource()
-  const sqlite = await openSqlite({ folder })
-  let feed: Feed | null = null
-  const store: Store = {
-    ...sqlite,
-    write: async (work) => {
-      const result = await sqlite.write(work)
-      feed?.wake()
-      return result
-    },
+  const fleet = newFakeFleet(source.nowMs, () => live.seam)
+  const open = async () => {
+    const sqlite = await openSqlite({ folder })
+    let feed: Feed | null = null
+    const store: Store = {
+      ...sqlite,
+      write: async (work) => {
+        const result = await sqlite.write(work)
+        feed?.wake()
+        return result
+      },
+    }
+    feed = newFeed(store)
+    const keys = await openKeys({ folder: join(folder, 'keys'), store, source })
+    const audit = newAudit(keys.audit, source.nowMs)
+    const log = pino({ level: 'silent' })
+    const actions = withDeciding({ store, audit, keys, source, devices: fleet, log })
+    const passwords = options.passwords ?? quickPasswords
+    const people: PeopleDeps = { store, audit, source, passwords, keys }
+    const app = await buildApp({
+      store,
+      audit,
+      keys,
+      source,
+      devices: fleet,
+      feed,
+      passwords,
+      log,
+      rateLimits: options.rateLimits ?? { ...defaultRateLimits, perMinute: 1e6, perHour: 1e6, sessionPerMinute: 1e6 },
+      web: {
+        secure: false,
+        origins: new Set(['http://localhost']),
+        hosts: new Set(['localhost']),
+        trustedProxies: [],
+        tls: null,
+      },
+      ready: () => true,
+      connectedDevices: () => 0,
+    })
+    return { store, feed, keys, actions, people, app, seam: createActions(actions) }
   }
-  feed = newFeed(store)
-  const keys = await openKeys({ folder: join(folder, 'keys'), store, source })
-  const audit = newAudit(keys.audit, source.nowMs)
-  const log = pino({ level: 'silent' })
-  const fleet = newFakeFleet(source.nowMs, () => seam)
-  const actions = withDeciding({ store, audit, keys, source, devices: fleet, log })
-  const seam = createActions(actions)
-  const passwords = options.passwords ?? quickPasswords
-  const people: PeopleDeps = { store, audit, source, passwords, keys }
-  const hosts = new Set(['localhost'])
-  const app = await buildApp({
-    store,
-    audit,
-    keys,
-    source,
-    devices: fleet,
-    feed,
-    passwords,
-    log,
-    rateLimits: options.rateLimits ?? { ...defaultRateLimits, perMinute: 1e6, perHour: 1e6, sessionPerMinute: 1e6 },
-    web: { secure: false, origins: new Set(['http://localhost']), hosts, trustedProxies: [], tls: null },
-    ready: () => true,
-    connectedDevices: () => 0,
-  })
+  let live = await open()
 
   const call: TestServer['call'] = async (as, method, url, body, headers = {}) => {
     const request: InjectOptions = {
@@ -146,7 +156,7 @@ export async function startTestServer(
       },
       ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
     }
-    const raw = await app.inject(request)
+    const raw = await live.app.inject(request)
     const isJson = String(raw.headers['content-type']).includes('json') && raw.body.startsWith('{')
     return { status: raw.statusCode, body: isJson && !raw.body.includes('\n') ? JSON.parse(raw.body) : {}, raw }
   }
@@ -155,20 +165,32 @@ export async function startTestServer(
     cookie: String(raw.headers['set-cookie']).split(';')[0] ?? '',
   })
 
-  const secret = await openSetUp(people)
+  const secret = await openSetUp(live.people)
   const separationOfDuties = options.separationOfDuties ?? true
   const first = { secret, name: 'admin', password: testPassword, separationOfDuties }
   const admin = personFrom('admin', (await call(null, 'POST', '/v1/setup', first)).raw)
 
   return {
-    app,
-    store,
+    get app() {
+      return live.app
+    },
+    get store() {
+      return live.store
+    },
+    get keys() {
+      return live.keys
+    },
+    get feed() {
+      return live.feed
+    },
+    get actions() {
+      return live.actions
+    },
+    get people() {
+      return live.people
+    },
     source,
     fleet,
-    keys,
-    feed,
-    actions,
-    people,
     call,
     admin,
     addPerson: async (name, role) => {
@@ -180,7 +202,7 @@ export async function startTestServer(
       const id = newId<DeviceId>(source)
       const capabilities = actionNames.map((action) => ({ action, support: 'supported', reason: '' }))
       const facts = JSON.stringify({ capabilities })
-      await store.write((transaction) =>
+      await live.store.write((transaction) =>
         transaction
           .insertInto('device')
           .values({
@@ -203,9 +225,14 @@ export async function startTestServer(
       fleet.device(id)
       return id
     },
+    restart: async () => {
+      await live.app.close()
+      await live.store.close()
+      live = await open()
+    },
     close: async () => {
-      await app.close()
-      await store.close()
+      await live.app.close()
+      await live.store.close()
       rmSync(folder, { recursive: true, force: true })
     },
   }
