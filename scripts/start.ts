@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { parseArgs } from 'node:util'
-import { destination, pino } from 'pino'
+import { destination, type Logger, pino } from 'pino'
 import { readIdentity } from '../agent/link/identity.ts'
 import { type RunningServer, startServer } from '../server/server.ts'
 import { type AgentPlace, enrolAgent, heldBy, statusOnceConnected } from './start/agent-process.ts'
@@ -75,6 +75,33 @@ async function portsFor(folder: DataFolder, wanted: number | null, enrolled: boo
   return ports
 }
 
+/** Somebody may take a port between the look and the start; then there is another look. */
+async function startOnFreePorts(
+  folder: DataFolder,
+  log: Logger,
+  choose: () => Promise<Ports>,
+): Promise<{ server: RunningServer; ports: Ports }> {
+  const listen = (port: number) => ({ host, port })
+  for (let looks = 1; ; looks++) {
+    const ports = await choose()
+    try {
+      const server = await startServer({
+        dataFolder: folder.of('server'),
+        web: listen(ports.web),
+        gateway: listen(ports.gateway),
+        enrol: listen(ports.enrol),
+        canary: listen(ports.canary),
+        publicHost: host,
+        log,
+      })
+      return { server, ports }
+    } catch (failure) {
+      const taken = failure instanceof Error && 'code' in failure && failure.code === 'EADDRINUSE'
+      if (!taken || looks === 5) throw failure
+    }
+  }
+}
+
 /** What people call the device now; they may have changed it. */
 function nameOf(folder: DataFolder, id: string): string {
   using database = new DatabaseSync(folder.of('server', 'recourse.db'), { readOnly: true })
@@ -92,23 +119,13 @@ async function run(flags: ReturnType<typeof readFlags>, closers: (() => Promise<
   const playground = layOutPlayground(folder.path)
   const place: AgentPlace = { state: folder.of('agent'), policy: playground.policy, log: folder.of('log', 'agent.log') }
   const known = existsSync(place.state) ? readIdentity(place.state) : null
-  const ports = await portsFor(folder, flags.port, known !== null)
   await makeDashboard()
 
   const log = pino(
     { redact: ['req.headers.authorization', 'req.headers.cookie'] },
     destination({ dest: folder.of('log', 'server.log'), sync: true, mode: 0o600 }),
   )
-  const listen = (port: number) => ({ host, port })
-  const server: RunningServer = await startServer({
-    dataFolder: folder.of('server'),
-    web: listen(ports.web),
-    gateway: listen(ports.gateway),
-    enrol: listen(ports.enrol),
-    canary: listen(ports.canary),
-    publicHost: host,
-    log,
-  })
+  const { server, ports } = await startOnFreePorts(folder, log, () => portsFor(folder, flags.port, known !== null))
   closers.push(() => server.stop())
   folder.rememberPorts(ports)
   folder.announce(server.url)
@@ -160,6 +177,8 @@ function end(exitCode: number): Promise<void> {
     for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close()
     process.exit(exitCode)
   })()
+  // Whatever hangs: nothing acknowledged is lost by an end the hard way.
+  setTimeout(() => process.exit(1), 30_000).unref()
   return ending
 }
 

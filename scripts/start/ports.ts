@@ -37,16 +37,18 @@ export async function choosePorts(wanted: Ports, isFree = isPortFree): Promise<C
   for (const name of portNames) {
     const from = wanted[name]
     if (await isFree(from)) continue
-    while (!(await isFree(next))) next++
+    while (next <= lastPort && !(await isFree(next))) next++
+    if (next > lastPort) throw new Error('there is no free port left')
     ports[name] = next++
     moved.push({ name, from, to: ports[name] })
   }
   return { ports, moved }
 }
 
+const lastPort = 65_535
+
 /** Whether a port of this machine's own address can be bound now. */
 export async function isPortFree(port: number): Promise<boolean> {
-  if (port > 65_535) throw new Error('there is no free port left')
   const server = createServer()
   try {
     server.listen(port, '127.0.0.1')
