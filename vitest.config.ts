@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...ignored, 'tests/rules/**', '**/*.slow.test.ts', '**/*.device.test.ts'],
+          exclude: [...ignored, 'tests/rules/**', '**/*.slow.test.ts', '**/*.device.test.ts', '**/*.browser.test.ts'],
           testTimeout: 10_000,
           hookTimeout: 10_000,
           sequence: { groupOrder: 0 },
@@ -46,6 +46,18 @@ export default defineConfig({
           hookTimeout: 60_000,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        // One at a time: each has a browser and a whole control plane of its own.
+        test: {
+          name: 'browser',
+          include: ['**/*.browser.test.ts'],
+          exclude: ignored,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -30,6 +30,7 @@ const PROGRAMS = {
   systemctl: 'systemd',
   'dbus-daemon': 'dbus',
   ps: 'procps',
+  chromium: 'chromium',
 }
 const PROGRAM_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
 const POLICY_FILE = '/usr/sbin/policy-rc.d'
@@ -128,7 +129,7 @@ const installPrograms = async () => {
   if (process.platform !== 'linux') return
   const packages = missingPackages()
   if (packages.length === 0) return
-  const cannot = (why) => say(`tests on a real device need ${packages.join(', ')}: ${why}. They will be skipped.`)
+  const cannot = (why) => say(`some tests need ${packages.join(', ')}: ${why}. They will be skipped.`)
   if (!existsSync('/etc/debian_version') || spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status !== 0) {
     return cannot('please install them; apt is not here to do it')
   }

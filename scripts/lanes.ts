@@ -25,5 +25,15 @@ export const deviceLane = (): Lane => {
   return { name, available: true }
 }
 
+/** Where Debian puts the browser; tests start no other. */
+export const chromiumPath = '/usr/bin/chromium'
+
+/** The lane of the dashboard's tests in a real browser. */
+export const browserLane = (): Lane => {
+  const name = 'browser'
+  if (existsSync(chromiumPath)) return { name, available: true }
+  return { name, available: false, reason: `there is no browser at ${chromiumPath} (Debian: apt-get install chromium)` }
+}
+
 /** Every lane by the name of its vitest project; a project that is not here runs everywhere. */
-export const lanes: Readonly<Record<string, () => Lane>> = { device: deviceLane }
+export const lanes: Readonly<Record<string, () => Lane>> = { device: deviceLane, browser: browserLane }

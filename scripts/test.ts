@@ -78,7 +78,7 @@ const staticSteps = [
   check('lint', 'oxlint', '--type-aware', '--deny-warnings'),
   check('dead code', 'knip', '--no-progress'),
 ]
-const testSteps = ['rules', 'unit', ...(fast ? [] : ['slow', 'device'])].map(tests)
+const testSteps = ['rules', 'unit', ...(fast ? [] : ['slow', 'device', 'browser'])].map(tests)
 
 const running = new Map<string, number>()
 const seconds = (sinceMs: number): string => `${((Date.now() - sinceMs) / 1000).toFixed(1)} s`

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import { chromiumPath } from '../../scripts/lanes.ts'
 import type { Operator } from './world.ts'
 
 const flags = [
@@ -37,7 +38,7 @@ export async function openBrowser(
 ): Promise<Browser> {
   const folder = mkdtempSync(join(tmpdir(), 'recourse-browser-'))
   const context = await chromium.launchPersistentContext(folder, {
-    executablePath: '/usr/bin/chromium',
+    executablePath: chromiumPath,
     args: flags,
     baseURL: url,
     viewport: { width, height },

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { pendingCountQuery } from '../features/actions/queries.ts'
 import { Icon, type IconName } from '../ui/icon.tsx'
+import { useNarrow } from '../ui/narrow.ts'
 import { leave } from './leave.ts'
 import { useLinkState } from './live.ts'
 import classes from './navigation.module.css'
@@ -33,7 +34,9 @@ const words = { connecting: 'Connecting', live: 'Live', lost: 'Offline', ended: 
 export const Navigation = ({ showHelp }: { showHelp: () => void }) => {
   const may = useMay()
   const pending = useQuery(pendingCountQuery).data
-  const places = rest.filter((it) => it.to !== '/audit' || may('audit-read'))
+  const narrow = useNarrow()
+  // A phone has room for five; the others are in the menu of the person.
+  const places = rest.filter((it) => (narrow ? it.to === '/devices' : it.to !== '/audit' || may('audit-read')))
   return (
     <nav className={classes.bar} aria-label="Main">
       <div className={classes.head}>
@@ -88,6 +91,8 @@ const Item = ({
 const Foot = ({ showHelp }: { showHelp: () => void }) => {
   const me = useMe()
   const link = useLinkState()
+  const may = useMay()
+  const narrow = useNarrow()
   const { setColorScheme, colorScheme } = useMantineColorScheme()
   const dark = useComputedColorScheme() === 'dark'
   return (
@@ -97,7 +102,11 @@ const Foot = ({ showHelp }: { showHelp: () => void }) => {
       </span>
       <Menu position="top-start" width={220} withinPortal>
         <Menu.Target>
-          <button type="button" className={classes.me}>
+          <button
+            type="button"
+            className={classes.me}
+            aria-label={`${me?.name ?? ''}: appearance, shortcuts, sign out`}
+          >
             <Icon name="person" />
             <span className={classes.label}>{me?.name ?? ''}</span>
           </button>
@@ -117,6 +126,16 @@ const Foot = ({ showHelp }: { showHelp: () => void }) => {
             </Menu.Item>
           ))}
           <Menu.Divider />
+          {narrow && may('audit-read') ? (
+            <Menu.Item component={Link} to="/audit" leftSection={<Icon name="audit" size={16} />}>
+              Audit
+            </Menu.Item>
+          ) : null}
+          {narrow ? (
+            <Menu.Item component={Link} to="/settings" leftSection={<Icon name="settings" size={16} />}>
+              Settings
+            </Menu.Item>
+          ) : null}
           <Menu.Item leftSection={<Icon name="keyboard" size={16} />} onClick={showHelp}>
             Keyboard shortcuts
           </Menu.Item>

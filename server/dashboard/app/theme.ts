@@ -1,6 +1,6 @@
 import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core'
 
-/** Deep teal: calm, apart from every colour that means a status. Shades 7 (light) and 4 (dark) carry text at 4.5:1 and more. */
+/** Deep teal: calm, apart from every colour that means a status. White on shades 6 and 7 is 4.5:1 and more. */
 const tide: MantineColorsTuple = [
   '#e6f6f6',
   '#cfe9ea',
@@ -40,9 +40,8 @@ const dark: MantineColorsTuple = [
 
 export const theme = createTheme({
   primaryColor: 'tide',
-  primaryShade: { light: 7, dark: 4 },
+  primaryShade: { light: 7, dark: 6 },
   autoContrast: true,
-  luminanceThreshold: 0.32,
   colors: { tide, gray, dark },
   black: '#16202a',
   defaultRadius: 6,

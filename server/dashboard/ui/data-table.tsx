@@ -126,6 +126,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
       }}
       style={style}
       data-narrow={narrow}
+      data-selectable={selection !== undefined}
     >
       <div className={classes.head} role="row" aria-rowindex={1}>
         {selection === undefined ? null : (

@@ -7,7 +7,6 @@ const hour = 60 * minute
 const day = 24 * hour
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })
-const clockSeconds = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' })
 const dayAndClock = new Intl.DateTimeFormat(undefined, {
   day: 'numeric',
   month: 'short',
@@ -48,8 +47,6 @@ export function span(lengthMs: number): string {
     .map(([count, unit]) => `${count} ${unit}`)
     .join(' ')
 }
-
-export const clockWithSeconds = (at: number): string => clockSeconds.format(at)
 
 /** A moment in local words; hover or focus shows it exactly. */
 export const When = ({ at, exact = false }: { at: number; exact?: boolean }) => {

@@ -45,6 +45,7 @@ export const DevicePage = () => {
   return (
     <div className={classes.page}>
       <PageHead
+        keepAbout
         title={visible(device.name)}
         about={
           <>

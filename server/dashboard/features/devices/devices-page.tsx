@@ -113,6 +113,7 @@ export const DevicesPage = () => {
   return (
     <div className={bars.page}>
       <PageHead
+        keepAbout
         title="Devices"
         about={
           data === undefined

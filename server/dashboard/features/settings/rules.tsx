@@ -70,7 +70,7 @@ const Form = ({ kept }: { kept: Settings }) => {
             checked={draft.separationOfDuties}
             onChange={(event) => setDraft({ ...draft, separationOfDuties: event.currentTarget.checked })}
           />
-          <fieldset style={{ border: 0, margin: 0, padding: 0 }}>
+          <fieldset className={classes.choice}>
             <legend>People who must approve a destructive action</legend>
             <SegmentedControl
               size="xs"
