@@ -44,9 +44,11 @@ export interface ControlPlane {
 /** A client of /v1. Every refusal is a {@link CliFailure} that says what the server said. */
 export function connect({ url, headers }: Credentials): ControlPlane {
   const ask = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    const all = new Headers({ 'recourse-client': 'cli', ...headers })
+    for (const [name, value] of new Headers(init.headers)) all.set(name, value)
     const answer = await fetch(new URL(path, url), {
       ...init,
-      headers: { 'recourse-client': 'cli', ...headers, ...init.headers },
+      headers: all,
       signal: AbortSignal.timeout(120_000),
     }).catch((error: unknown) => {
       throw new CliFailure(exitCodes.unreachable, `${url} does not answer`, null, { cause: error })

@@ -26,7 +26,7 @@ export function actionCommands(program: Command, context: Context): void {
     const { device, ...rest } = options
     const [found] = device === undefined ? [] : await findDevices(controlPlane, [device])
     const query = new URLSearchParams(Object.entries({ ...rest, ...(found && { device: found.id }) }))
-    const read = await controlPlane.get(`/v1/actions?${query}`, page)
+    const read = await controlPlane.get(`/v1/actions?${query.toString()}`, page)
     show(screen, read, () =>
       [
         table(actionHead, read.items.map(actionRow), whenEmpty),
@@ -71,7 +71,7 @@ export function actionCommands(program: Command, context: Context): void {
       const controlPlane = context.controlPlane()
       const [only] = device === undefined ? [] : await findDevices(controlPlane, [device])
       const query = new URLSearchParams({ ...(only && { device: only.id }), ...(cursor !== undefined && { cursor }) })
-      const read = await controlPlane.get(`/v1/in-force?${query}`, inForcePage)
+      const read = await controlPlane.get(`/v1/in-force?${query.toString()}`, inForcePage)
       show(screen, read, () =>
         [
           table(

@@ -31,7 +31,7 @@ export function auditCommands(program: Command, context: Context): void {
     .description('the newest entries')
     .option('--limit <n>', 'rows', '50')
     .action(async ({ limit }: { limit: string }) => {
-      const read = await context.controlPlane().get(`/v1/audit?${new URLSearchParams({ limit })}`, entries)
+      const read = await context.controlPlane().get(`/v1/audit?${new URLSearchParams({ limit }).toString()}`, entries)
       show(screen, read, () =>
         table(
           ['#', 'WHEN', 'WHO', 'WHAT', 'HASH'],
@@ -46,7 +46,9 @@ export function auditCommands(program: Command, context: Context): void {
     .description('write the whole chain to a file that can be verified anywhere')
     .option('--format <name>', 'jsonl or csv', 'jsonl')
     .action(async (file: string, { format }: { format: string }) => {
-      const answer = await context.controlPlane().fetch(`/v1/audit/export?${new URLSearchParams({ format })}`)
+      const answer = await context
+        .controlPlane()
+        .fetch(`/v1/audit/export?${new URLSearchParams({ format }).toString()}`)
       if (answer.body === null) throw new CliFailure(exitCodes.refused, 'the control plane sent nothing')
       await pipeline(Readable.fromWeb(answer.body), createWriteStream(file, { mode: 0o600 }))
       show(screen, { file, format }, () => `Written to ${file}.`)

@@ -30,7 +30,7 @@ export async function allDevices(controlPlane: ControlPlane): Promise<Device[]> 
   let after: DeviceId | null = null
   do {
     const query = new URLSearchParams({ limit: '200', ...(after === null ? {} : { after }) })
-    const read: z.infer<typeof page> = await controlPlane.get(`/v1/devices?${query}`, page)
+    const read: z.infer<typeof page> = await controlPlane.get(`/v1/devices?${query.toString()}`, page)
     devices.push(...read.devices)
     after = read.next
   } while (after !== null)
