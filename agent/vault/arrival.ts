@@ -1,9 +1,10 @@
 import { RecourseError } from '../../protocol/errors.ts'
 import type { FileMetadata } from '../../protocol/file-record.ts'
-import type { OpenFile } from '../host/host.ts'
+import type { Directory, EntryName, OpenFile } from '../host/host.ts'
+import { besideName, mostBeside } from './beside.ts'
 import { codeOf, lockAgain } from './failures.ts'
 import type { VaultFolder } from './folder.ts'
-import { itemName, nameOf } from './layout.ts'
+import { itemName, nameOf, textOf } from './layout.ts'
 import type { Place } from './place.ts'
 import type { FileRecord } from './vault.ts'
 
@@ -11,27 +12,34 @@ import type { FileRecord } from './vault.ts'
 export const changed = (record: FileRecord, how: string): RecourseError =>
   new RecourseError('target_changed', `What is at ${record.path} ${how}.`)
 
-/** Always throws: what lies under the item's name is not the target. */
+/**
+ * Always throws: what lies under the item's name is not the target, and goes back. What belongs to somebody else is hidden in the vault
+ * only when its directory takes it under no name at all.
+ */
 export const sendBack = (folder: VaultFolder, record: FileRecord, place: Place | null): never => {
   const name = itemName(record)
-  if (place !== null && goesBack(folder, record, place)) {
-    place.directory.sync()
-    throw changed(record, 'was exchanged while it was taken; what had come in its stead was put back')
+  const back = place === null ? null : goBack(folder.plain, name, place)
+  if (back === null) {
+    folder.plain.move(name, folder.stray, nameOf(record.item))
+    folder.stray.sync()
   }
-  folder.plain.move(name, folder.stray, nameOf(record.item))
-  folder.stray.sync()
-  throw changed(record, `was exchanged while it was taken; what had come in its stead is kept as stray ${record.item}`)
+  const where = back === null ? `is kept as stray ${record.item}` : `was put back as ${textOf(back)}`
+  throw changed(record, `was exchanged while it was taken; what had come in its stead ${where}`)
 }
 
-/** Tries to move what lies under the item's name to where it came from. */
-export function goesBack(folder: VaultFolder, record: FileRecord, place: Place): boolean {
-  try {
-    folder.plain.move(itemName(record), place.directory, place.name)
-    return true
-  } catch (error) {
-    if (codeOf(error) === null) throw error
-    return false
-  }
+/** Moves a thing to where it came from, or beside it where somebody has taken its name. Returns the name it has, or null when it could not go. */
+export const goBack = (from: Directory, name: EntryName, place: Place): EntryName | null => {
+  const names = [place.name, ...Array.from({ length: mostBeside }, (_, at) => besideName(place.name, at + 1))]
+  for (const free of names)
+    try {
+      from.move(name, place.directory, free)
+      place.directory.sync()
+      return free
+    } catch (error) {
+      if (codeOf(error) === null) throw error
+      if (codeOf(error) !== 'place_taken') return null
+    }
+  return null
 }
 
 /** Nobody gets past the vault's folder; without mode bits nobody would get past the file either. */

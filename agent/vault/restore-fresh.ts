@@ -41,6 +41,7 @@ async function growIn(folder: VaultFolder, record: FileRecord, place: Place, nur
     file.sync()
     // After a cut, this is what tells the restored file from one that somebody else has put there.
     mark(folder, record, file)
+    if (nursery === place.directory && !bears(nursery, name, file)) throw stolen()
     nursery.move(name, place.directory, place.name)
   } catch (error) {
     cleanUp(() => discard(folder, nursery, name, file))
@@ -51,7 +52,7 @@ async function growIn(folder: VaultFolder, record: FileRecord, place: Place, nur
     throw code === 'target_not_found' ? stolen(error) : error
   }
   try {
-    if (nursery === place.directory) compareGrown(place, file)
+    if (nursery === place.directory && !bears(nursery, place.name, file)) throw stolen()
     place.directory.sync()
     if (!isLocked(record.metadata)) return allGaps(record, file, gaps)
     gaps.push(...file.setMetadata(record.metadata))
@@ -59,7 +60,7 @@ async function growIn(folder: VaultFolder, record: FileRecord, place: Place, nur
     return allGaps(record, file, gaps)
   } catch (error) {
     cleanUp(() => file.unlock())
-    cleanUp(() => discard(folder, place.directory, place.name, file))
+    cleanUp(() => removeOurs(place.directory, place.name, file))
     throw error
   }
 }
@@ -81,19 +82,22 @@ export const allGaps = (record: FileRecord, file: OpenFile, named: readonly Gap[
   ]
 }
 
-/** In its own directory somebody else could have exchanged it before it was moved. */
-function compareGrown({ directory, name }: Place, file: OpenFile): void {
+const bears = (directory: Directory, name: EntryName, file: OpenFile): boolean => {
   const entry = directory.look(name)
-  if (entry === null || !sameIdentity(entry.identity, file.identity)) throw stolen()
+  return entry !== null && sameIdentity(entry.identity, file.identity)
 }
 
+/** In its own directory somebody else can exchange it before it is moved, or take it away right after. */
 const stolen = (cause?: unknown) =>
   new RecourseError('place_taken', 'Somebody exchanged the file while it was restored.', { cause })
 
+function removeOurs(directory: Directory, name: EntryName, file: OpenFile): void {
+  if (bears(directory, name, file)) directory.remove(name)
+}
+
 /** What was made in vain must not lie about: it is removed where it should be, and of no use to anybody wherever else it is. */
 function discard(folder: VaultFolder, directory: Directory, name: EntryName, file: OpenFile): void {
-  const entry = directory.look(name)
-  if (entry !== null && sameIdentity(entry.identity, file.identity)) directory.remove(name)
+  removeOurs(directory, name, file)
   if (file.links() > 0) silence(folder, file)
 }
 

@@ -3,7 +3,7 @@ import type { FilePath } from '../../protocol/file-path.ts'
 import { sameIdentity } from '../../protocol/file-record.ts'
 import type { Gap } from '../../protocol/outcome.ts'
 import type { Entry } from '../host/host.ts'
-import { goesBack } from './arrival.ts'
+import { goBack } from './arrival.ts'
 import { contentHash } from './content.ts'
 import { codeOf, lockAgain, unless } from './failures.ts'
 import type { VaultFolder } from './folder.ts'
@@ -34,13 +34,13 @@ export const restoreFile = async (
 ): Promise<{ gaps: Gap[] }> => {
   using place = openPlace(folder.host, record, path, 'place_changed')
   if (path === record.path) returnOriginal(folder, record, place)
+  if (returnStray(folder, record, place)) return { gaps: [] }
   const standing = place.directory.look(place.name)
   if (standing !== null) {
     const gaps = await restoredBefore(folder, record, place, standing)
     if (gaps === null) throw taken(path)
     return { gaps }
   }
-  if (returnStray(folder, record, place)) return { gaps: [] }
   const gaps =
     folder.plain.look(itemName(record)) === null ? null : await lane(() => restorePlain(folder, record, place))
   return { gaps: gaps ?? (await restoreFresh(folder, record, place)) }
@@ -54,8 +54,7 @@ async function restorePlain(folder: VaultFolder, record: FileRecord, place: Plac
   const entry = folder.plain.look(name)
   if (entry === null) return null
   if (!sameIdentity(entry.identity, record.file) && !(await isCopy(folder, record, entry))) {
-    if (!goesBack(folder, record, place)) throw taken(place.directory.path)
-    place.directory.sync()
+    if (goBack(folder.plain, name, place) === null) throw taken(record.path)
     return []
   }
   const kept = await keepCopy(folder, record)
@@ -81,13 +80,11 @@ async function keepCopy(folder: VaultFolder, record: FileRecord): Promise<Gap[]>
   }
 }
 
-/** What was moved in by mistake while the target was taken goes back to where it came from. */
+/** What was moved in by mistake while the target was taken goes back to where it came from. True when there is nothing else to give back. */
 function returnStray(folder: VaultFolder, record: FileRecord, place: Place): boolean {
   const name = nameOf(record.item)
-  if (folder.stray.look(name) === null || folder.items.look(itemName(record)) !== null) return false
-  folder.stray.move(name, place.directory, place.name)
-  place.directory.sync()
-  return true
+  if (folder.stray.look(name) === null || goBack(folder.stray, name, place) === null) return false
+  return folder.plain.look(itemName(record)) === null && folder.items.look(itemName(record)) === null
 }
 
 /** A cut while the original was being removed has left it under a private name. */

@@ -1,11 +1,11 @@
 import { RecourseError } from '../../protocol/errors.ts'
 import { sameIdentity } from '../../protocol/file-record.ts'
 import type { EntryName, OpenFile } from '../host/host.ts'
-import { changed, neutralise, sendBack, silence } from './arrival.ts'
+import { changed, goBack, neutralise, sendBack, silence } from './arrival.ts'
 import { contentHash, copyContent, settledWith } from './content.ts'
-import { cleanUp, codeOf, lockAgain, pastLocks, removeIfThere, removePastLocks, unless } from './failures.ts'
+import { cleanUp, codeOf, lockAgain, pastLocks, removeIfThere, removePastLocks } from './failures.ts'
 import type { VaultFolder } from './folder.ts'
-import { itemName } from './layout.ts'
+import { itemName, textOf } from './layout.ts'
 import { isLocked, writeTime } from './metadata.ts'
 import { openPlaceIfThere, type Place } from './place.ts'
 import { releaseItem } from './release.ts'
@@ -90,7 +90,7 @@ function removeOriginal(
   file: OpenFile,
   writtenAt: string,
 ): void {
-  const { directory, name } = place
+  const { directory } = place
   const aside = moveAside(folder, record, place, file)
   const moved = directory.look(aside.name)
   const isIt = moved !== null && sameIdentity(moved.identity, file.identity)
@@ -101,13 +101,10 @@ function removeOriginal(
     directory.sync()
     return
   }
-  const isBack = unless('place_taken', () => directory.move(aside.name, directory, name))
+  const back = goBack(directory, aside.name, place)
   if (aside.lifted !== null) lockAgain(file, aside.lifted)
-  directory.sync()
   const how = isIt ? 'was written to' : 'was exchanged'
-  const kept = isBack
-    ? 'what came in its stead was put back'
-    : `that now lies beside it as ${Buffer.from(aside.name).toString()}`
+  const kept = `what had come in its stead is there as ${textOf(back ?? aside.name)}`
   throw giveUp(folder, record, changed(record, `${how} while it was taken; ${kept}`))
 }
 
@@ -133,12 +130,13 @@ function moveAside(folder: VaultFolder, record: FileRecord, { directory, name }:
 const lastAttempt = 7
 
 /** Finishes what a cut left under a private name: the original goes, anything else returns to where it was taken from. */
-function clearAside(folder: VaultFolder, record: FileRecord, { directory, name }: Place): void {
+function clearAside(folder: VaultFolder, record: FileRecord, place: Place): void {
+  const { directory } = place
   for (const { aside, isOriginal } of asides(folder, record, directory)) {
     if (isOriginal) {
       using file = directory.openFile(aside)
       removePastLocks(directory, aside, file)
-    } else unless('place_taken', () => directory.move(aside, directory, name))
+    } else goBack(directory, aside, place)
   }
 }
 

@@ -82,16 +82,17 @@ describe.each([
       } catch (error) {
         if (!(error instanceof Error) || error.message !== 'cut') throw error
       }
-      const where = `cut ${cut} of ${2 * count}, ${steps[at]?.what}`
-      expect(at, where).toBeLessThan(steps.length)
-      for (const name of steps[at]?.needs ?? [])
-        expect(await isThere(world, records[name]), `${where}: ${name}`).toBe(true)
-      const vault = await open()
-      for (; at < steps.length; at++) await steps[at]?.run(vault, records)
-      await vault.seal()
-      expect(machine.snapshot({ without: [vaultFolder] }), where).toEqual(world.before)
-      for (const part of ['plain', 'sealed', 'items', 'work', 'stray'])
-        expect(world.names(part), `${where}: ${part}`).toEqual([])
+      try {
+        expect(at).toBeLessThan(steps.length)
+        for (const name of steps[at]?.needs ?? []) expect(await isThere(world, records[name])).toBe(true)
+        const vault = await open()
+        for (; at < steps.length; at++) await steps[at]?.run(vault, records)
+        await vault.seal()
+        expect(machine.snapshot({ without: [vaultFolder] })).toEqual(world.before)
+        for (const part of ['plain', 'sealed', 'items', 'work', 'stray']) expect(world.names(part)).toEqual([])
+      } catch (cause) {
+        throw new Error(`cut ${cut} of ${2 * count}`, { cause })
+      }
     }
   })
 })

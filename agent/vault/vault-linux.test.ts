@@ -49,7 +49,13 @@ const describeFile = (path: Buffer) => {
     }
   }
   return {
-    ...{ mode, uid, gid, size, mtimeNs, atimeNs, blocks },
+    mode,
+    uid,
+    gid,
+    size,
+    mtimeNs,
+    atimeNs,
+    blocks,
     attributes: ask('/usr/bin/getfattr', '-d', '-m', '-', '-e', 'hex', '--absolute-names'),
     flags: ask('/usr/bin/lsattr', '-d'),
     sha256: hashWithoutTrace(path),
@@ -236,6 +242,6 @@ test('[VLT1] the folder and the key are for the agent alone', async () => {
   using scene = await linuxScene()
   const { near } = scene
   for (const name of ['', '/plain', '/sealed', '/items', '/work', '/stray'])
-    expect(lstatSync(`${near.folder}/vault${name}`).mode & 0o7777, name).toBe(0o700)
+    expect(lstatSync(`${near.folder}/vault${name}`).mode & 0o7777).toBe(0o700)
   expect(lstatSync(near.bytes('vault', 'vault.key')).mode & 0o7777).toBe(0o600)
 })

@@ -71,7 +71,7 @@ describe.each(places)('a file on %s', (_, path, how) => {
     expect(await vault.check(taken)).toMatchObject({ intact: true })
     await vault.release(taken)
     expect(vault.holds(taken)).toBe('nothing')
-    for (const part of ['plain', 'sealed', 'items', 'work', 'stray']) expect(names(part), part).toEqual([])
+    for (const part of ['plain', 'sealed', 'items', 'work', 'stray']) expect(names(part)).toEqual([])
     await vault.release(taken)
   })
 

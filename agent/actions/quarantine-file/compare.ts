@@ -3,10 +3,10 @@ import { type FilePath, splitPath } from '../../../protocol/file-path.ts'
 import { sameIdentity } from '../../../protocol/file-record.ts'
 import type { ConflictChoice, Drift, Evidence, Gap } from '../../../protocol/outcome.ts'
 import type { Bench, Comparison } from '../../core/action.ts'
+import { besidePath, mostBeside } from '../../vault/beside.ts'
 import { accessTime } from '../../vault/metadata.ts'
 import { openPlace, type Place } from '../../vault/place.ts'
 import type { FileRecord } from '../../vault/vault.ts'
-import { besidePath, mostBeside } from './beside.ts'
 import { lookAt } from './standing.ts'
 
 /** The world against what the action left behind: the name vacant, in the recorded directory, and the item intact (UND2). */

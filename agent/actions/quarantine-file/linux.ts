@@ -5,9 +5,9 @@ import type { FilePath } from '../../../protocol/file-path.ts'
 import type { Gap } from '../../../protocol/outcome.ts'
 import { type Applied, type Bench, defineImpl, type Prepared } from '../../core/action.ts'
 import { HostError } from '../../host/host.ts'
+import { besidePath, mostBeside } from '../../vault/beside.ts'
 import { openTarget, recordOf, type Target } from '../../vault/target.ts'
 import type { FileRecord } from '../../vault/vault.ts'
-import { besidePath, mostBeside } from './beside.ts'
 import { compareFile, proveRestored, proveTaken } from './compare.ts'
 
 /**

@@ -1,16 +1,20 @@
-import { type FilePath, joinPath, splitPath } from '../../../protocol/file-path.ts'
+import { type FilePath, joinPath, splitPath } from '../../protocol/file-path.ts'
 
 const longestNameBytes = 255
 const encoder = new TextEncoder()
 
-/** `name.restored-1` and so on in the same directory, shortened where the name would become too long for a file system. */
+/** `name.restored-1` and so on, shortened where the name would become too long for a file system. */
+export const besideName = (name: Uint8Array, number: number): Uint8Array => {
+  const ending = encoder.encode(`.restored-${number}`)
+  return Uint8Array.from([...cut(name, longestNameBytes - ending.length), ...ending])
+}
+
+/** The same for a path; the directory stays. */
 export const besidePath = (path: FilePath, number: number): FilePath => {
   const { root, names } = splitPath(path)
   const name = names.at(-1)
   if (name === undefined) throw new Error('a root has no name')
-  const ending = encoder.encode(`.restored-${number}`)
-  const kept = cut(name, longestNameBytes - ending.length)
-  return joinPath({ root, names: [...names.slice(0, -1), Uint8Array.from([...kept, ...ending])] })
+  return joinPath({ root, names: [...names.slice(0, -1), besideName(name, number)] })
 }
 
 /** How many names are tried before the directory is left alone. */

@@ -1,0 +1,158 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { HostError } from '../host/host.ts'
+import type { Scratch } from '../host/linux/scratch.ts'
+import { type LinuxScene, linuxScene } from './linux-scene.ts'
+import type { FileRecord } from './vault.ts'
+
+/** Rounds in which both sides met; each way of ending must have been seen so often. */
+const rounds = 3_000
+const enough = 50
+
+/** Somebody who exchanges two names as fast as he can, until disposed of. */
+const exchanging = async (folder: string, one: string, other: string): Promise<AsyncDisposable> => {
+  const program = spawn(process.execPath, [join(import.meta.dirname, 'exchanger.ts'), folder, one, other], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await once(program.stdout, 'data')
+  return {
+    [Symbol.asyncDispose]: async () => {
+      const ended = once(program, 'exit')
+      program.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+const codeOf = (error: unknown): string => {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code
+  throw error
+}
+
+/** Records the target at a moment at which it has its name; the other one has it just as often. */
+const recordTarget = async (
+  scene: LinuxScene,
+  place: Scratch,
+  names: readonly string[],
+  sizeBytes: number,
+): Promise<FileRecord> => {
+  for (;;) {
+    try {
+      const found = await scene.record(place.path(...names))
+      if (found.sizeBytes === sizeBytes) return found
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error
+    }
+  }
+}
+
+/** Puts back, however often somebody is in the way. */
+const giveBack = async ({ vault }: LinuxScene, taken: FileRecord, seen: Map<string, number>): Promise<void> => {
+  for (;;) {
+    try {
+      const { gaps } = await vault.restore(taken, taken.path)
+      expect(gaps).toEqual([])
+      return
+    } catch (error) {
+      const code = codeOf(error)
+      expect(['place_taken', 'place_changed']).toContain(code)
+      seen.set(`restore: ${code}`, (seen.get(`restore: ${code}`) ?? 0) + 1)
+    }
+  }
+}
+
+const count = (seen: Map<string, number>, what: string) => seen.set(what, (seen.get(what) ?? 0) + 1)
+
+const race = async (
+  scene: LinuxScene,
+  place: Scratch,
+  names: readonly string[],
+  sizeBytes: number,
+  sealed: boolean,
+) => {
+  const { vault } = scene
+  const seen = new Map<string, number>()
+  for (let round = 0; round < rounds; round++) {
+    const target = await recordTarget(scene, place, names, sizeBytes)
+    const code = await vault.take(target).then(() => 'taken', codeOf)
+    count(seen, `take: ${code}`)
+    if (code === 'taken') {
+      if (sealed) expect(await vault.seal()).toEqual({ sealed: 1, left: [] })
+      expect((await vault.check(target)).intact).toBe(true)
+    } else expect(['target_changed', 'target_not_found', 'target_behind_link']).toContain(code)
+    if (vault.holds(target) !== 'nothing') await giveBack(scene, target, seen)
+    await vault.release(target)
+  }
+  expect(await vault.list()).toEqual([])
+  return seen
+}
+
+const contents = (folder: string) =>
+  readdirSync(folder)
+    .map((name) => readFileSync(join(folder, name), 'utf8'))
+    .toSorted()
+
+describe('[VLT2] somebody exchanges the target', () => {
+  test.each([
+    ['on the file system of the vault', 'near', false],
+    ['on the file system of the vault, sealed each time', 'near', true],
+    ['on another file system', 'far', true],
+  ] as const)('with an innocent file %s: neither is ever lost, or taken for the other', async (_, where, sealed) => {
+    using scene = await linuxScene()
+    const place = scene[where]
+    const folder = place.bytes('race').toString()
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'evil'), 'evil')
+    writeFileSync(join(folder, 'innocent'), 'innocent')
+    const innocent = statSync(join(folder, 'innocent')).ino
+    let seen: Map<string, number>
+    {
+      await using _racer = await exchanging(folder, 'evil', 'innocent')
+      seen = await race(scene, place, ['race', 'evil'], 4, sealed)
+    }
+    expect(contents(folder)).toEqual(['evil', 'innocent'])
+    expect(readdirSync(folder).map((name) => statSync(join(folder, name)).ino)).toContain(innocent)
+    expect(seen.get('take: taken')).toBeGreaterThan(enough)
+    expect((seen.get('take: target_changed') ?? 0) + (seen.get('take: target_not_found') ?? 0)).toBeGreaterThan(enough)
+    expect(seen.get('restore: place_taken')).toBeGreaterThan(0)
+  })
+
+  test.each([
+    ['for another directory', false],
+    ['for a link to it', true],
+  ] as const)(
+    'by exchanging its directory %s: nothing is taken from there, and nothing put there',
+    async (_, linked) => {
+      using scene = await linuxScene()
+      const { near } = scene
+      mkdirSync(near.bytes('wanted'))
+      mkdirSync(near.bytes('victims'))
+      writeFileSync(near.bytes('wanted', 'evil'), 'evil')
+      writeFileSync(near.bytes('victims', 'precious'), 'precious')
+      const folders = [near.bytes('victims').toString()]
+      if (linked) symlinkSync('victims', near.bytes('other'))
+      else {
+        mkdirSync(near.bytes('other'))
+        writeFileSync(near.bytes('other', 'evil'), 'harmless')
+      }
+      const inodeOf = (name: string) => statSync(near.bytes(name)).ino
+      const wanted = inodeOf('wanted')
+      {
+        await using _racer = await exchanging(near.folder, 'wanted', 'other')
+        const seen = await race(scene, near, ['wanted', 'evil'], 4, true)
+        expect(seen.get('take: taken')).toBeGreaterThan(enough)
+        expect(seen.get('take: target_changed')).toBeGreaterThan(enough)
+        expect(seen.get('restore: place_changed')).toBeGreaterThan(enough)
+      }
+      for (const folder of folders) expect(contents(folder)).toEqual(['precious'])
+      const names = readdirSync(near.folder).filter((name) => !['vault', 'victims'].includes(name))
+      const ofWanted = names.find((name) => inodeOf(name) === wanted) ?? ''
+      expect(contents(near.bytes(ofWanted).toString())).toEqual(['evil'])
+      const other = names.find((name) => name !== ofWanted) ?? ''
+      expect(contents(near.bytes(other).toString())).toEqual([linked ? 'precious' : 'harmless'])
+    },
+  )
+})
