@@ -73,8 +73,8 @@ describe('[UND7] break-glass', () => {
     for (let tries = 0; tries < 3; tries++)
       expect(await core.undoLocally(isolation, 'WRONG')).toMatchObject({ code: 'code_invalid' })
     core = await rig.start()
-    const both = await Promise.all([core.undoLocally(isolation, 'WRONG'), core.undoLocally(isolation, 'WRONG')])
-    expect(both).toMatchObject([{ code: 'code_invalid' }, { code: 'code_invalid' }])
+    const atOnce = await Promise.all(['WRONG', 'WRONG', 'WRONG'].map((wrong) => core.undoLocally(isolation, wrong)))
+    expect(atOnce).toMatchObject([{ code: 'code_invalid' }, { code: 'code_invalid' }, { code: 'too_many_tries' }])
     expect(await core.undoLocally(isolation, code)).toMatchObject({ status: 'refused', code: 'too_many_tries' })
     core = await rig.start()
     expect(await core.undoLocally(isolation, code)).toMatchObject({ code: 'too_many_tries' })
@@ -93,6 +93,13 @@ describe('[UND7] break-glass', () => {
     rig.toy.files.set('/a', 'somebody else')
     expect(await core.undoLocally(taken, code)).toMatchObject({ status: 'conflict', code: 'place_taken' })
     expect(await core.undoLocally(isolation, code)).toMatchObject({ status: 'succeeded' })
+  })
+
+  test('a code is used up also where somebody had put everything back by hand', async () => {
+    core.grant(grant())
+    rig.toy.firewall = 'open'
+    expect(await core.undoLocally(isolation, code)).toMatchObject({ status: 'succeeded' })
+    expect(await core.undoLocally(isolation, code)).toMatchObject({ code: 'code_invalid' })
   })
 
   test('one code shown twice at once undoes one thing', async () => {

@@ -11,7 +11,7 @@ import type { Parts } from './parts.ts'
  *
  * INVARIANTS
  * - A grant counts when a trusted mandate key signed it for this very device and now is inside its time. It is used once.
- * - A try is counted, durably, before it is judged; tries are judged one after the other. So neither a restart nor tries side by side give more of them.
+ * - A try is counted, durably, before anything is waited for. So neither a restart nor tries side by side give more of them.
  */
 export interface BreakGlass {
   /** Keeps a grant. Returns whether it is kept now. */
@@ -33,8 +33,6 @@ export function createBreakGlass({
   clock,
   log,
 }: Pick<Parts, 'deviceId' | 'journal' | 'clock' | 'log'>): BreakGlass {
-  let turn: Promise<unknown> = Promise.resolve()
-
   function validGrants(): BreakGlassGrant[] {
     const now = clock.nowMs()
     return journal.grants
@@ -48,7 +46,7 @@ export function createBreakGlass({
     return { status: 'refused' as const, code, detail, at: clock.nowMs() }
   }
 
-  async function judge(code: string): ReturnType<BreakGlass['check']> {
+  async function check(code: string): ReturnType<BreakGlass['check']> {
     const now = clock.nowMs()
     const tries = Number(journal.meta.get('break-glass-tries') ?? '0')
     const waitUntil = Number(journal.meta.get('break-glass-wait-until') ?? '0')
@@ -91,11 +89,7 @@ export function createBreakGlass({
       })
       return true
     },
-    check(code) {
-      const judged = turn.then(() => judge(code))
-      turn = judged.catch(() => null)
-      return judged
-    },
+    check,
     spend(grantId) {
       const grant = journal.grants.find(grantId)
       if (grant === null || grant.usedAt !== null) throw new RecourseError('code_invalid', 'the code was used')

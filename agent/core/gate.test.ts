@@ -86,6 +86,22 @@ describe('[TRU3] an order that is not good is turned away with its own code, and
       expect(await refusal({ ...order, proof }, id)).toBe('refused order_not_ours')
   })
 
+  test('that claims a tree of another size than was signed, even where its shape is the same', async () => {
+    const id = rig.newId<ActionId>()
+    const decision = {
+      kind: 'do',
+      action: 'quarantine-file',
+      mandateId: rig.newId<MandateId>(),
+      notBefore: rig.clock.nowMs(),
+      expiresAt: rig.clock.nowMs() + minuteMs,
+    } as const
+    const params = { path: '/a', sha256: hashOf('bad') }
+    const shares = [id, rig.newId<ActionId>(), rig.newId<ActionId>()].map((of) => shareToDo(of, rig.deviceId, params))
+    const [order] = signOrders(rig.signer, decision, shares)
+    if (order === undefined) throw new Error('no order')
+    expect(await refusal({ ...order, proof: { ...order.proof, size: 4 } }, id)).toBe('refused order_not_ours')
+  })
+
   test('addressed to another device, whole and well signed', async () => {
     const id = rig.newId<ActionId>()
     const decision = {
@@ -207,6 +223,27 @@ describe('what was turned away', () => {
     held.resolve()
     await core.settled()
     expect(rig.outcome(core, id)).toMatchObject({ status: 'expired', code: 'order_expired' })
+  })
+
+  test('[LIFE3] [JRN5] nor does it begin late because it waited for what another order held', async () => {
+    rig.toy.processes.set(7, 'running').set(8, 'running')
+    const held = Promise.withResolvers<void>()
+    rig.toy.pause = (where) => (where === 'apply suspension' ? held.promise : Promise.resolve())
+    const ref = (pid: number) => ({ process: { pid, startedAt: '1', bootId: 'b0' } })
+    const [late, inTime] = [rig.newId<ActionId>(), rig.newId<ActionId>()]
+    await core.order(rig.doing('suspend-process', { target: ref(7), tree: true }))
+    await core.order(
+      rig.doing('kill-process', { target: ref(8) }, { id: late, expiresAt: rig.clock.nowMs() + minuteMs }),
+    )
+    await rig.clock.pass(7 * minuteMs)
+    expect(rig.toy.processes.has(8)).toBe(true)
+    held.resolve()
+    await core.settled()
+    expect(rig.outcome(core, late)).toMatchObject({ status: 'expired', code: 'order_expired' })
+    expect(rig.toy.processes.get(8)).toBe('suspended')
+    await core.order(rig.doing('kill-process', { target: ref(8) }, { id: inTime }))
+    await core.settled()
+    expect(rig.outcome(core, inTime)).toMatchObject({ status: 'succeeded' })
   })
 
   test('fills no disk: beyond a bound, what was never verified is only logged', async () => {

@@ -72,6 +72,33 @@ describe('[JRN5] lanes', () => {
     expect(order).toEqual(['d', 'b', 'c'])
   })
 
+  test('who arrived earlier gets a resource earlier, also when it asked later', async () => {
+    const lanes = createLanes(4)
+    const [door, thinking] = [gate(), gate()]
+    const order: string[] = []
+    const holder = lanes.run('a', async (grip) => {
+      await grip.hold(['x'])
+      await door.promise
+    })
+    const waits = [
+      lanes.run('b', async (grip) => {
+        await thinking.promise
+        await grip.hold(['x'])
+        order.push('b')
+      }),
+      lanes.run('c', async (grip) => {
+        await grip.hold(['x'])
+        order.push('c')
+      }),
+    ]
+    await turns()
+    thinking.resolve()
+    await turns()
+    door.resolve()
+    await Promise.all([holder, ...waits])
+    expect(order).toEqual(['b', 'c'])
+  })
+
   test('after closing nothing starts, and what runs is waited for', async () => {
     const lanes = createLanes(1)
     const door = gate()

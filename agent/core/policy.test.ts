@@ -153,6 +153,13 @@ describe('[TRU5] the core', () => {
       answer: 'refused',
       code: 'policy_forbids',
     })
+    rig.toy.processes.set(7, 'running')
+    const target = { process: { pid: 7, startedAt: '1', bootId: 'b0' } }
+    const process = rig.newId<ActionId>()
+    await core.order(rig.doing('suspend-process', { target }, { id: process }))
+    await core.settled()
+    expect(rig.outcome(core, process)).toMatchObject({ status: 'refused', code: 'policy_forbids' })
+    expect(rig.toy.processes.get(7)).toBe('running')
     write({ forbidPaths: ['/playground'] })
     await core.order(rig.undoing(inside, 'quarantine-file', { id: changed }))
     await core.settled()

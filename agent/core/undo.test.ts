@@ -154,6 +154,22 @@ describe('undo', () => {
     expect(core.inForce()).toMatchObject([{ actionId: id, effect: 'in-force' }])
   })
 
+  test('[UND4] what an action that failed had kept is given up after a grace period, too', async () => {
+    core = await rig.start({ graceMs: 3_600_000 })
+    const heard = rig.toy.onEffect
+    rig.toy.onEffect = (phase, effect) => {
+      if (effect.startsWith('lock')) throw new Error('not foreseen')
+      heard(phase, effect)
+    }
+    const id = await taken()
+    expect(rig.outcome(core, id)).toMatchObject({ status: 'failed', effect: 'none' })
+    expect(rig.toy.files.get('/a')).toBe('bad')
+    await rig.clock.pass(3_500_000)
+    expect(rig.toy.done).not.toContain(`release ${id}`)
+    await rig.clock.pass(200_000)
+    expect(rig.toy.done).toContain(`release ${id}`)
+  })
+
   test('[UND4] record and bytes are given up a grace period of running time after the undo, not before, whatever the clock says', async () => {
     const hourMs = 3_600_000
     core = await rig.start({ graceMs: 7 * hourMs })

@@ -153,6 +153,7 @@ function suspend(toy: Toy): Reversible<'suspend-process'> {
       }
     },
     async apply(_, __, { processes }) {
+      await toy.pause('apply suspension')
       setAll(
         'suspend',
         processes.map(({ pid }) => pid),
