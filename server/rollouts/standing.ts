@@ -29,10 +29,11 @@ export const failuresIn = (members: readonly MemberStanding[]): number =>
  * one only while they are the greater part: what they do when they come is still counted.
  */
 export function courseOf(rollout: RolloutStanding, members: readonly MemberStanding[]): Course {
+  // With nothing left to decide, nobody is asked.
+  if (members.every((it) => hasEnded(it.status))) return 'complete'
   const reached = members.filter((it) => it.wave <= rollout.wave)
   const failures = failuresIn(reached) - rollout.failuresAccepted
   if (failures * 100 > rollout.failurePercent * reached.length) return 'halt'
-  if (members.every((it) => hasEnded(it.status))) return 'complete'
   const current = reached.filter((it) => it.wave === rollout.wave)
   return rollout.wave + 1 < rollout.waves && isOver(current) ? 'next-wave' : 'wait'
 }
