@@ -9,6 +9,7 @@ import { timeMs } from '../../protocol/outcome.ts'
 import type { Devices } from '../gateway/seam.ts'
 import { callerOf } from '../http/access.ts'
 import { actorOf } from '../people/permissions.ts'
+import { seenBy } from '../people/scope.ts'
 import { plainName } from '../people/tokens.ts'
 import type { BreakGlass } from './break-glass.ts'
 import type { DeviceDeps } from './deps.ts'
@@ -84,8 +85,12 @@ export function deviceRoutes(bare: FastifyInstance, deps: DeviceRoutesDeps): voi
     inForce: [...device.inForce],
     connected: deps.devices.connected(device.id),
   })
-  const one = async (id: z.infer<typeof deviceId>) => {
-    const device = await getDevice(deps, id)
+  /** The store as the caller sees it. */
+  const seen = (request: FastifyRequest) => ({
+    store: { ...deps.store, read: seenBy(deps.store.read, callerOf(request)) },
+  })
+  const one = async (request: FastifyRequest, id: z.infer<typeof deviceId>) => {
+    const device = await getDevice(seen(request), id)
     if (device === null) throw new RecourseError('not_found', `there is no device ${id}`)
     return shown(device)
   }
@@ -104,8 +109,9 @@ export function deviceRoutes(bare: FastifyInstance, deps: DeviceRoutesDeps): voi
         response: { 200: z.strictObject({ devices: z.array(deviceView), next: deviceId.nullable() }) },
       },
     },
-    async ({ query: { after, limit, status: wanted } }) => {
-      const page = await listDevices(deps, {
+    async (request) => {
+      const { after, limit, status: wanted } = request.query
+      const page = await listDevices(seen(request), {
         limit,
         ...(after === undefined ? {} : { after }),
         ...(wanted === undefined ? {} : { status: wanted }),
@@ -117,7 +123,7 @@ export function deviceRoutes(bare: FastifyInstance, deps: DeviceRoutesDeps): voi
   app.get(
     '/v1/devices/:id',
     { schema: { tags, summary: 'One device', params: byId, response: { 200: deviceView } } },
-    async (request) => one(request.params.id),
+    async (request) => one(request, request.params.id),
   )
 
   app.patch(
@@ -134,9 +140,10 @@ export function deviceRoutes(bare: FastifyInstance, deps: DeviceRoutesDeps): voi
       },
     },
     async (request) => {
+      await one(request, request.params.id)
       const known = await describeDevice(deps, request.params.id, request.body, actor(request))
       if (!known) throw new RecourseError('not_found', `there is no device ${request.params.id}`)
-      return one(request.params.id)
+      return one(request, request.params.id)
     },
   )
 
@@ -153,10 +160,11 @@ export function deviceRoutes(bare: FastifyInstance, deps: DeviceRoutesDeps): voi
     },
     async (request) => {
       const { id } = request.params
+      await one(request, id)
       const problem = await revokeDevice(deps, id, request.body.comment, actor(request))
       if (problem !== null) throw new RecourseError(problem)
       await deps.devices.refuse(id)
-      return one(id)
+      return one(request, id)
     },
   )
 
@@ -173,7 +181,7 @@ export function deviceRoutes(bare: FastifyInstance, deps: DeviceRoutesDeps): voi
     },
     async (request) => {
       const { id } = request.params
-      await one(id)
+      await one(request, id)
       await deps.store.write((transaction) =>
         deps.audit.append(transaction, {
           actor: actor(request),
