@@ -14,18 +14,17 @@ import { fileStory } from './tour/file-story.ts'
 import { newReport } from './tour/report.ts'
 
 const began = performance.now()
-const report = newReport((line) => void process.stdout.write(`${line}\n`), process.stdout.isTTY)
+const interrupt = new AbortController()
+const report = newReport((line) => void process.stdout.write(`${line}\n`), process.stdout.isTTY, interrupt.signal)
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'recourse-tour-')))
 const ends: (() => Promise<unknown>)[] = [async () => rmSync(folder, { recursive: true, force: true })]
-let ending: Promise<void> | null = null
 
 /** Ends what was begun, newest first; what cannot be ended does not keep the rest from it. */
-function end(): Promise<void> {
-  ending ??= (async () => {
-    for (let work = ends.pop(); work !== undefined; work = ends.pop())
-      await work().catch((failure: unknown) => report.claim(`it cleans up after itself`, false, String(failure)))
-  })()
-  return ending
+async function end(): Promise<string[]> {
+  const failures: string[] = []
+  for (let work = ends.pop(); work !== undefined; work = ends.pop())
+    await work().catch((failure: unknown) => failures.push(String(failure)))
+  return failures
 }
 
 async function tour(): Promise<void> {
@@ -64,26 +63,25 @@ async function tour(): Promise<void> {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.once(signal, () => void end().then(() => process.exit(130)))
+  process.on(signal, () => {
+    if (interrupt.signal.aborted) return
+    interrupt.abort()
+    process.stdout.write('\nInterrupted; cleaning up …\n')
+    // The story ends at its next word. One that hangs is left behind.
+    setTimeout(() => void end().then(() => process.exit(130)), 15_000).unref()
+  })
 
-try {
-  await tour()
-} catch (failure) {
-  if (ending === null)
-    report.claim(
-      'the tour goes to its end',
-      false,
-      failure instanceof Error ? (failure.stack ?? failure.message) : String(failure),
-    )
-}
-const interrupted = ending !== null
-await end()
-if (!interrupted) {
-  const { held, broken, skipped } = report.tally()
-  const seconds = ((performance.now() - began) / 1_000).toFixed(1)
-  const not = skipped === 0 ? '' : `, ${skipped} not shown`
-  process.stdout.write(
-    `\n${broken === 0 ? `Every claim held: ${held}` : `${broken} of ${held + broken} claims did not hold`}${not}; ${seconds} s.\n`,
-  )
-  process.exitCode = broken === 0 ? 0 : 1
-}
+const failure: unknown = await tour().then(
+  () => null,
+  (reason: unknown) => reason,
+)
+const uncleaned = await end()
+if (interrupt.signal.aborted) process.exit(130)
+if (failure !== null)
+  report.claim('the tour goes to its end', false, failure instanceof Error ? failure.stack : String(failure))
+if (uncleaned.length > 0) report.claim('the tour cleans up after itself', false, uncleaned.join('\n'))
+const { held, broken, skipped } = report.tally()
+const seconds = ((performance.now() - began) / 1_000).toFixed(1)
+const verdict = broken === 0 ? `Every claim held: ${held}` : `${broken} of ${held + broken} claims did not hold`
+process.stdout.write(`\n${verdict}${skipped === 0 ? '' : `, ${skipped} not shown`}; ${seconds} s.\n`)
+process.exitCode = broken === 0 ? 0 : 1

@@ -14,7 +14,7 @@ import {
 import { sha256At } from '../start/playground.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { approve, connectionIs, inForceOn, propose, undo } from './decide.ts'
-import { makeOddFile, type Portrait, portraitOf } from './odd-file.ts'
+import { differences, makeOddFile, type Portrait, portraitOf } from './odd-file.ts'
 import type { Report } from './report.ts'
 
 /** A file is taken from this machine and brought back, by a real agent that may touch one folder. `onEnd` is given what has to be ended. */
@@ -69,7 +69,7 @@ export async function fileStory(
   const target = ['--device', device, '--path', path, '--sha256', before.bytes]
   const preview = await plane.ann.ask<Preview>('preview', 'quarantine-file', ...target)
   report.claim('a preview says what the device would do', preview.answer !== 'refused', preview)
-  report.claim('and has touched nothing', sameAs(before, portraitOf(path)), portraitOf(path))
+  report.claim('and has touched nothing', differences(before, portraitOf(path)).length === 0, portraitOf(path))
 
   report.part('Asked for by one, approved by another')
   const asked = await propose(plane, 'quarantine-file', target)
@@ -148,11 +148,8 @@ export async function fileStory(
   report.claim('nothing is in force any more', (await inForceOn(plane.ann, device)).length === 0)
 }
 
-const sameAs = (before: Portrait, after: Portrait | null): boolean =>
-  after !== null &&
-  (Object.keys(before) as (keyof Portrait)[]).every((key) => String(before[key]) === String(after[key]))
-
 function compare(before: Portrait, after: Portrait | null, report: Report): void {
+  const changed = differences(before, after)
   const claims: readonly (readonly [string, readonly (keyof Portrait)[]])[] = [
     ['the bytes are the same', ['bytes', 'size']],
     ['the mode is the same', ['mode']],
@@ -163,7 +160,7 @@ function compare(before: Portrait, after: Portrait | null, report: Report): void
   for (const [what, keys] of claims)
     report.claim(
       what,
-      after !== null && keys.every((key) => String(before[key]) === String(after[key])),
+      keys.every((key) => !changed.includes(key)),
       keys
         .map((key) => `${key} was ${String(before[key])}, is ${after === null ? 'gone' : String(after[key])}`)
         .join('\n'),

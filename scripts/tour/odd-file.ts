@@ -69,3 +69,9 @@ export function portraitOf(path: string): Portrait | null {
     closeSync(file)
   }
 }
+
+/** What is not the same any more; everything, where there is no file. */
+export const differences = (before: Portrait, after: Portrait | null): (keyof Portrait)[] =>
+  (Object.keys(before) as (keyof Portrait)[]).filter(
+    (key) => after === null || String(before[key]) !== String(after[key]),
+  )

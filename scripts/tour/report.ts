@@ -11,23 +11,27 @@ export interface Report {
   tally(): { readonly held: number; readonly broken: number; readonly skipped: number }
 }
 
-/** `colour` is for terminals only. */
-export function newReport(write: (line: string) => void, colour: boolean): Report {
+/** `colour` is for terminals only. Once the signal is aborted, every word throws its reason: that is how a story ends before its end. */
+export function newReport(write: (line: string) => void, colour: boolean, signal?: AbortSignal): Report {
   const paint = (code: number, text: string) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text)
   const tally = { held: 0, broken: 0, skipped: 0 }
   let parts = 0
+  const say = (line: string) => {
+    signal?.throwIfAborted()
+    write(line)
+  }
   return {
-    part: (title) => write(`\n${paint(1, `${++parts}. ${title}`)}`),
-    note: (line) => write(paint(2, `     ${line}`)),
+    part: (title) => say(`\n${paint(1, `${++parts}. ${title}`)}`),
+    note: (line) => say(paint(2, `     ${line}`)),
     claim: (what, holds, found) => {
+      say(`   ${holds ? paint(32, '✓') : paint(31, '✗')} ${what}`)
       tally[holds ? 'held' : 'broken']++
-      write(`   ${holds ? paint(32, '✓') : paint(31, '✗')} ${what}`)
       if (!holds && found !== undefined)
         for (const line of text(found).split('\n').slice(0, 30)) write(paint(31, `       ${line}`))
     },
     skipped: (what, why) => {
+      say(`   ${paint(33, '–')} not shown: ${what}. ${why}`)
       tally.skipped++
-      write(`   ${paint(33, '–')} not shown: ${what}. ${why}`)
     },
     tally: () => ({ ...tally }),
   }
