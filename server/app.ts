@@ -51,6 +51,8 @@ export interface AppDeps {
   /** Whether the whole service is up; asked by /readyz. */
   ready(): boolean
   connectedDevices(): number
+  /** Whether the dashboard is among the further routes. */
+  readonly dashboard?: boolean
   /** Further routes, each with its rule in the table of http/access.ts. */
   readonly more?: (app: FastifyInstance) => void | Promise<void>
 }
@@ -145,6 +147,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     keys,
     announceKey,
     cookie: { name: cookieName(web), secure: web.secure },
+    dashboard: deps.dashboard === true,
   })
   const deciding = withDeciding({ store, audit, keys, source, devices, log })
   actionRoutes(app, { ...deciding, cursors })

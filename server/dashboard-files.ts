@@ -30,6 +30,9 @@ const policyFor = (nonce: string): string =>
     "frame-ancestors 'none'",
   ].join('; ')
 
+/** Whether there is a dashboard in the folder. */
+export const isDashboardBuilt = (folder: string): boolean => existsSync(join(folder, 'index.html'))
+
 export interface DashboardDeps {
   /** Where `npm run build` put it. */
   readonly folder: string
@@ -42,8 +45,7 @@ export interface DashboardDeps {
  * `GET /*`: public, because it holds nothing but code; what it shows comes from the API.
  */
 export async function dashboardRoutes(app: FastifyInstance, { folder, source }: DashboardDeps): Promise<void> {
-  const pagePath = join(folder, 'index.html')
-  const page = existsSync(pagePath) ? readFileSync(pagePath, 'utf8') : null
+  const page = isDashboardBuilt(folder) ? readFileSync(join(folder, 'index.html'), 'utf8') : null
   if (page !== null) {
     await app.register(staticFiles, {
       root: folder,

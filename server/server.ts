@@ -8,7 +8,7 @@ import { createActions } from './actions/dispatch.ts'
 import { startNudging } from './actions/nudges.ts'
 import { buildApp, type WebOptions } from './app.ts'
 import { newAudit, signLastEntry } from './audit/chain.ts'
-import { dashboardRoutes } from './dashboard-files.ts'
+import { dashboardRoutes, isDashboardBuilt } from './dashboard-files.ts'
 import { deviceChanged, withDeciding } from './deciding.ts'
 import { createBreakGlass } from './devices/break-glass.ts'
 import { openAuthority } from './devices/ca.ts'
@@ -169,6 +169,7 @@ async function start(
   const origins = new Set<string>()
   const hosts = new Set<string>()
   let ready = false
+  const { dashboardFolder = builtDashboard } = options
   const app = await buildApp({
     store,
     audit,
@@ -188,9 +189,10 @@ async function start(
     },
     ready: () => ready,
     connectedDevices: () => opened.counts().connected,
+    dashboard: isDashboardBuilt(dashboardFolder),
     more: async (it) => {
       deviceRoutes(it, { ...deviceDeps, devices, breakGlass, enrolAt: { host: publicHost, port: enrol.port } })
-      await dashboardRoutes(it, { folder: options.dashboardFolder ?? builtDashboard, source })
+      await dashboardRoutes(it, { folder: dashboardFolder, source })
     },
   })
   closers.push(() => app.close())

@@ -20,6 +20,8 @@ import { makeToken, permission, readScopes, tokenView, tokenWish } from './token
 
 export interface PeopleRoutesDeps extends PeopleDeps {
   readonly cookie: { readonly name: string; readonly secure: boolean }
+  /** Whether the dashboard answers the set-up link; without it a plain page does. */
+  readonly dashboard: boolean
   /** Makes a new key known to the devices that are connected. */
   announceKey(statement: Signed): Promise<void>
 }
@@ -41,9 +43,11 @@ export function peopleRoutes(bare: FastifyInstance, deps: PeopleRoutesDeps): voi
   }
   const page = (path: string, type: string, content: string) =>
     app.get(path, { schema: { hide: true } }, (_, reply) => reply.type(`${type}; charset=utf-8`).send(content))
-  page('/setup', 'text/html', setUpPage)
-  page('/setup.js', 'text/javascript', setUpScript)
-  page('/setup.css', 'text/css', setUpStyle)
+  if (!deps.dashboard) {
+    page('/setup', 'text/html', setUpPage)
+    page('/setup.js', 'text/javascript', setUpScript)
+    page('/setup.css', 'text/css', setUpStyle)
+  }
 
   app.post(
     '/v1/setup',

@@ -28,8 +28,10 @@ export interface World {
   readonly folder: string
   device(wish: { name: string; platform?: Platform; group?: string }): Promise<SimulatedDevice>
   person(name: string, role: Role): Promise<Operator>
-  /** Stops the server and starts it again on the same port and data. */
-  restart(): Promise<void>
+  /** Stops the server; devices and browsers stay. */
+  stop(): Promise<void>
+  /** Starts it again, on the same ports and data. */
+  start(): Promise<void>
   close(): Promise<void>
 }
 
@@ -80,8 +82,8 @@ export async function startWorld({ setUp = true, separationOfDuties = false }: W
       await admin.call('POST', '/v1/people', { name, password, role })
       return signIn(url, name)
     },
-    restart: async () => {
-      await server.stop()
+    stop: () => server.stop(),
+    start: async () => {
       server = await startServer({
         ...options,
         web: listen(Number(new URL(url).port)),

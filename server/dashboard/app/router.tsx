@@ -36,7 +36,7 @@ const signInRoute = createRoute({
   component: SignInPage,
 })
 
-const setUpRoute = createRoute({ getParentRoute: () => root, path: '/set-up', component: SetUpPage })
+const setUpRoute = createRoute({ getParentRoute: () => root, path: '/setup', component: SetUpPage })
 
 /** Everything behind the sign-in. `?action=…` opens the flyout of that action on any page: each action has a link. */
 const inside = createRoute({

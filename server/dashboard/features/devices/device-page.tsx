@@ -204,7 +204,7 @@ const Able = ({ device, respond }: { device: Device; respond: (name: ActionName)
                   size="compact-sm"
                   variant="subtle"
                   onClick={() => respond(name)}
-                  aria-label={`${specOf(name).title} on this device`}
+                  aria-label={`Ask to ${specOf(name).title.toLowerCase()}`}
                 >
                   Ask
                 </Button>
