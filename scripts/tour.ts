@@ -8,6 +8,7 @@ import { bundleForDevice } from '../tests/device/agent-on-device.ts'
 import { startDevice } from '../tests/device/linux-device.ts'
 import { deviceLane } from './lanes.ts'
 import { auditStory } from './tour/audit-story.ts'
+import { breakGlassStory, takeAgain } from './tour/break-glass-story.ts'
 import { setUp, startControlPlane } from './tour/control-plane.ts'
 import { deviceStory } from './tour/device-story.ts'
 import { fileStory } from './tour/file-story.ts'
@@ -50,7 +51,7 @@ async function tour(): Promise<void> {
 
   const home = join(folder, 'device')
   mkdirSync(home)
-  await fileStory(plane, home, host, report, (work) => ends.push(work))
+  const taken = await fileStory(plane, home, host, report, (work) => ends.push(work))
   if (booted !== null && placed !== null) await deviceStory(plane, booted, placed, report)
   else {
     report.part('A whole device, isolated and released')
@@ -59,7 +60,9 @@ async function tour(): Promise<void> {
       lane.available ? '' : `Because ${lane.reason}. (As root on Debian, npm test installs the programs it needs.)`,
     )
   }
+  const held = await takeAgain(plane, taken, report)
   await auditStory(plane, folder, report)
+  await breakGlassStory(held, folder, report)
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -71,14 +74,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     setTimeout(() => void end().then(() => process.exit(130)), 15_000).unref()
   })
 
-const failure: unknown = await tour().then(
+const failure = await tour().then(
   () => null,
-  (reason: unknown) => reason,
+  (reason: unknown) => (reason instanceof Error ? (reason.stack ?? reason.message) : JSON.stringify(reason)),
 )
 const uncleaned = await end()
 if (interrupt.signal.aborted) process.exit(130)
-if (failure !== null)
-  report.claim('the tour goes to its end', false, failure instanceof Error ? failure.stack : String(failure))
+if (failure !== null) report.claim('the tour goes to its end', false, failure)
 if (uncleaned.length > 0) report.claim('the tour cleans up after itself', false, uncleaned.join('\n'))
 const { held, broken, skipped } = report.tally()
 const seconds = ((performance.now() - began) / 1_000).toFixed(1)

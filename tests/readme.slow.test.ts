@@ -50,7 +50,7 @@ async function run(shown: string): Promise<string> {
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += String(chunk)))
   child.stdin.end(`${password}\n`)
   const [status] = (await once(child, 'close')) as [number | null]
-  expect(status, said).toBe(0)
+  if (status !== 0) throw new Error(`it ended with ${status}: ${said}`)
   return said
 }
 
@@ -67,7 +67,7 @@ describe('the README', () => {
     const taken = await run(before)
     expect(existsSync(file)).toBe(false)
     const id = /^([0-9a-f-]{36}) .*Quarantine file/m.exec(taken.slice(taken.lastIndexOf('PROVED')))?.[1]
-    expect(id, taken).toBeDefined()
+    if (id === undefined) throw new Error(`no action in ${taken}`)
     const audit = await run(after.replace('undo ID', `undo ${id}`))
     expect(sha256At(file)).toBe(hash)
     expect(audit).toContain('action.undo-requested')

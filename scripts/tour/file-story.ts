@@ -17,6 +17,16 @@ import { approve, connectionIs, inForceOn, propose, undo } from './decide.ts'
 import { differences, makeOddFile, type Portrait, portraitOf } from './odd-file.ts'
 import type { Report } from './report.ts'
 
+/** The file of the story, and the device that it lies on. */
+export interface TakenFile {
+  readonly place: AgentPlace
+  readonly device: string
+  readonly path: string
+  /** The flags that name it. */
+  readonly target: readonly string[]
+  readonly before: Portrait
+}
+
 /** A file is taken from this machine and brought back, by a real agent that may touch one folder. `onEnd` is given what has to be ended. */
 export async function fileStory(
   plane: ControlPlane,
@@ -24,7 +34,7 @@ export async function fileStory(
   host: string,
   report: Report,
   onEnd: (work: () => Promise<unknown>) => void,
-): Promise<void> {
+): Promise<TakenFile> {
   const playground = join(folder, 'playground')
   mkdirSync(playground)
   const place: AgentPlace = {
@@ -146,9 +156,11 @@ export async function fileStory(
     original,
   )
   report.claim('nothing is in force any more', (await inForceOn(plane.ann, device)).length === 0)
+  return { place, device, path, target, before }
 }
 
-function compare(before: Portrait, after: Portrait | null, report: Report): void {
+/** Claims, part by part, that a file is what it was. */
+export function compare(before: Portrait, after: Portrait | null, report: Report): void {
   const changed = differences(before, after)
   const claims: readonly (readonly [string, readonly (keyof Portrait)[]])[] = [
     ['the bytes are the same', ['bytes', 'size']],
