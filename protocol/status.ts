@@ -93,6 +93,3 @@ export function step(now: Standing, event: LifeEvent): Step {
 }
 
 const refused = (code: ErrorCode): Step => ({ ok: false, code })
-
-/** The table as data, for the docs and for tests that walk every cell. */
-export const transitions = { legal, endableFrom, provable } as const
