@@ -8,9 +8,8 @@ import type { Scratch } from '../host/linux/scratch.ts'
 import { type LinuxScene, linuxScene } from './linux-scene.ts'
 import type { FileRecord } from './vault.ts'
 
-/** Rounds in which both sides met; each way of ending must have been seen so often. */
-const rounds = 3_000
-const enough = 50
+/** Each way of ending must have been seen so often, or it was no race. */
+const enough = 30
 
 /** Somebody who exchanges two names as fast as he can, until disposed of. */
 const exchanging = async (folder: string, one: string, other: string): Promise<AsyncDisposable> => {
@@ -66,13 +65,8 @@ const giveBack = async ({ vault }: LinuxScene, taken: FileRecord, seen: Map<stri
 
 const count = (seen: Map<string, number>, what: string) => seen.set(what, (seen.get(what) ?? 0) + 1)
 
-const race = async (
-  scene: LinuxScene,
-  place: Scratch,
-  names: readonly string[],
-  sizeBytes: number,
-  sealed: boolean,
-) => {
+const race = async (scene: LinuxScene, place: Scratch, names: readonly string[], rounds: number, sealed: boolean) => {
+  const sizeBytes = 'evil'.length
   const { vault } = scene
   const seen = new Map<string, number>()
   for (let round = 0; round < rounds; round++) {
@@ -97,28 +91,37 @@ const contents = (folder: string) =>
 
 describe('[VLT2] somebody exchanges the target', () => {
   test.each([
-    ['on the file system of the vault', 'near', false],
-    ['on the file system of the vault, sealed each time', 'near', true],
-    ['on another file system', 'far', true],
-  ] as const)('with an innocent file %s: neither is ever lost, or taken for the other', async (_, where, sealed) => {
-    using scene = await linuxScene()
-    const place = scene[where]
-    const folder = place.bytes('race').toString()
-    mkdirSync(folder)
-    writeFileSync(join(folder, 'evil'), 'evil')
-    writeFileSync(join(folder, 'innocent'), 'innocent')
-    const innocent = statSync(join(folder, 'innocent')).ino
-    let seen: Map<string, number>
-    {
-      await using _racer = await exchanging(folder, 'evil', 'innocent')
-      seen = await race(scene, place, ['race', 'evil'], 4, sealed)
-    }
-    expect(contents(folder)).toEqual(['evil', 'innocent'])
-    expect(readdirSync(folder).map((name) => statSync(join(folder, name)).ino)).toContain(innocent)
-    expect(seen.get('take: taken')).toBeGreaterThan(enough)
-    expect((seen.get('take: target_changed') ?? 0) + (seen.get('take: target_not_found') ?? 0)).toBeGreaterThan(enough)
-    expect(seen.get('restore: place_taken')).toBeGreaterThan(0)
-  })
+    ['on the file system of the vault', 'near', 2_000, false],
+    ['on the file system of the vault, sealed each time', 'near', 500, true],
+    ['on another file system', 'far', 500, true],
+  ] as const)(
+    'with an innocent file %s: neither is ever lost, or taken for the other',
+    async (_, where, rounds, sealed) => {
+      using scene = await linuxScene()
+      const place = scene[where]
+      const folder = place.bytes('race').toString()
+      mkdirSync(folder)
+      writeFileSync(join(folder, 'evil'), 'evil')
+      writeFileSync(join(folder, 'innocent'), 'innocent')
+      const innocent = statSync(join(folder, 'innocent')).ino
+      let seen: Map<string, number>
+      {
+        await using _racer = await exchanging(folder, 'evil', 'innocent')
+        seen = await race(scene, place, ['race', 'evil'], rounds, sealed)
+      }
+      // Across file systems the restored file may be moved away before the agent has looked: then it is restored once more.
+      const left = contents(folder)
+      expect(left.filter((content) => content === 'innocent')).toHaveLength(1)
+      expect(new Set(left)).toEqual(new Set(['evil', 'innocent']))
+      if (where === 'near') expect(left).toHaveLength(2)
+      expect(readdirSync(folder).map((name) => statSync(join(folder, name)).ino)).toContain(innocent)
+      expect(seen.get('take: taken')).toBeGreaterThan(enough)
+      expect((seen.get('take: target_changed') ?? 0) + (seen.get('take: target_not_found') ?? 0)).toBeGreaterThan(
+        enough,
+      )
+      expect(seen.get('restore: place_taken')).toBeGreaterThan(0)
+    },
+  )
 
   test.each([
     ['for another directory', false],
@@ -142,7 +145,7 @@ describe('[VLT2] somebody exchanges the target', () => {
       const wanted = inodeOf('wanted')
       {
         await using _racer = await exchanging(near.folder, 'wanted', 'other')
-        const seen = await race(scene, near, ['wanted', 'evil'], 4, true)
+        const seen = await race(scene, near, ['wanted', 'evil'], 500, true)
         expect(seen.get('take: taken')).toBeGreaterThan(enough)
         expect(seen.get('take: target_changed')).toBeGreaterThan(enough)
         expect(seen.get('restore: place_changed')).toBeGreaterThan(enough)
