@@ -114,9 +114,8 @@ export async function fileStory(
   )
   const other = join(playground, 'changed.txt')
   writeFileSync(other, 'what was looked at')
-  const pinned = await propose(plane, 'quarantine-file', [
-    ...['--device', device, '--path', other, '--sha256', sha256At(other) ?? ''],
-  ])
+  const shown = ['--device', device, '--path', other, '--sha256', sha256At(other) ?? '']
+  const pinned = await propose(plane, 'quarantine-file', shown)
   writeFileSync(other, 'what somebody wrote since')
   const changed = await approve(plane, pinned)
   report.claim(
