@@ -46,6 +46,8 @@ export const bundleAgent = async (options: {
   const build = await rolldown({
     input: entry,
     platform: 'node',
+    // Written for Node 24: Node 22 has no `using` of its own.
+    transform: { target: 'node22.22' },
     plugins: [koffiBeside(platform, nativeName)],
     // Optional accelerators: msgpackr and ws run without them, and one native file beside the bundle is enough.
     external: ['msgpackr-extract', 'bufferutil', 'utf-8-validate'],

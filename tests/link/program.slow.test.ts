@@ -86,6 +86,12 @@ describe('the agent as a program', () => {
     })
   })
 
+  test('keeps to what Node 22 understands, in letters that cost one byte of memory each', () => {
+    const code = readFileSync(program, 'utf8')
+    expect(code).not.toMatch(/^\s*(await )?using \w+ =/m)
+    expect(code).toMatch(/^[\n\r\t -~]*$/)
+  })
+
   test('[TRU1] enrols once, with the token in a file', async () => {
     const file = join(place, 'token')
     writeFileSync(file, `${await plane.token(2)}\n`)
