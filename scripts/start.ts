@@ -114,16 +114,18 @@ function nameOf(folder: DataFolder, id: string): string {
 }
 
 async function run(flags: ReturnType<typeof readFlags>, closers: (() => Promise<void> | void)[]): Promise<void> {
+  if (process.platform !== 'linux')
+    throw new CannotStart(`The agent runs on Linux only so far, and this is ${process.platform}.`)
   const folder = openDataFolder(flags.data)
   closers.push(() => folder[Symbol.dispose]())
   const playground = layOutPlayground(folder.path)
-  const place: AgentPlace = { state: folder.of('agent'), policy: playground.policy, log: folder.of('log', 'agent.log') }
+  const place: AgentPlace = { state: folder.of('agent'), policy: playground.policy, log: folder.log('agent.log') }
   const known = existsSync(place.state) ? readIdentity(place.state) : null
   await makeDashboard()
 
   const log = pino(
     { redact: ['req.headers.authorization', 'req.headers.cookie'] },
-    destination({ dest: folder.of('log', 'server.log'), sync: true, mode: 0o600 }),
+    destination({ dest: folder.log('server.log'), sync: true, mode: 0o600 }),
   )
   const { server, ports } = await startOnFreePorts(folder, log, () => portsFor(folder, flags.port, known !== null))
   closers.push(() => server.stop())

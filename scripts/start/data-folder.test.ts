@@ -1,4 +1,16 @@
-import { chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -31,6 +43,18 @@ test('the ports of the first start are found again', () => {
   }
   using folder = openDataFolder(place)
   expect(folder.rememberedPorts()).toEqual(ports)
+})
+
+test('a log that has grown too long is put aside, and only then', () => {
+  using folder = openDataFolder(place)
+  const file = folder.log('agent.log')
+  writeFileSync(file, 'short')
+  expect(folder.log('agent.log')).toBe(file)
+  expect(readFileSync(file, 'utf8')).toBe('short')
+  truncateSync(file, 17 * 2 ** 20)
+  folder.log('agent.log')
+  expect(existsSync(file)).toBe(false)
+  expect(statSync(`${file}.old`).size).toBe(17 * 2 ** 20)
 })
 
 test('a folder behind a link is named as it lies, because the agent follows none', () => {

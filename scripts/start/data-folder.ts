@@ -22,6 +22,8 @@ export interface DataFolder extends Disposable {
   /** Absolute, without links: what an agent touches may not lie behind one. */
   readonly path: string
   of(...names: string[]): string
+  /** Where a log of that name goes on; one that has grown too long is put aside first, in place of the one before. */
+  log(name: string): string
   announce(url: string): void
   rememberedPorts(): z.infer<typeof ports> | null
   rememberPorts(chosen: z.infer<typeof ports>): void
@@ -29,6 +31,8 @@ export interface DataFolder extends Disposable {
 
 /** Longest name of a socket on Linux (unix(7): 108 bytes with the zero at the end). */
 const longestSocketPath = 107
+
+const longestLogBytes = 16 * 2 ** 20
 
 /** Takes the folder, making it where needed. Throws {@link CannotStart}. */
 export function openDataFolder(wanted: string): DataFolder {
@@ -64,6 +68,11 @@ export function openDataFolder(wanted: string): DataFolder {
   return {
     path,
     of,
+    log: (name) => {
+      const file = of('log', name)
+      if (existsSync(file) && statSync(file).size > longestLogBytes) renameSync(file, `${file}.old`)
+      return file
+    },
     announce: (url) => write(note, { pid: process.pid, url, since: new Date().toLocaleString('sv-SE') }),
     rememberedPorts: () => readJson(of('ports.json'), ports),
     rememberPorts: (chosen) => write(of('ports.json'), chosen),

@@ -63,7 +63,7 @@ describe('what a start says', () => {
 
   test('what the agent cannot do is said with every reason', () => {
     const words = wordsFor(scene)
-    expect(words).toMatch(/can {4}quarantine-file: only what belongs to its own user/)
+    expect(words).toMatch(/can {4}quarantine-file: only what belongs to its own user; files in the playground/)
     expect(words).toMatch(/cannot isolate-device: the agent does not run as root; .*local policy/)
   })
 

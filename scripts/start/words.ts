@@ -1,3 +1,4 @@
+import type { Target } from '../../protocol/action-spec.ts'
 import { type ActionName, specOf } from '../../protocol/actions/index.ts'
 import type { Capability } from '../../protocol/messages.ts'
 
@@ -86,17 +87,21 @@ export function wordsFor(scene: Scene): string {
 /** One line for each action, with the reason where it cannot be done, or not everywhere. */
 function capabilityLines(capabilities: readonly Capability[], confined: boolean): string[] {
   return capabilities.map(({ action, support, reason }) => {
-    const whole = confined && isAboutWholeDevice(action)
-    const able = support === 'supported' && !whole
-    const why = [
-      ...(reason === '' ? [] : [reason]),
-      ...(whole ? ['it is about the whole device, which the local policy does not allow'] : []),
-    ].join('; ')
+    const limit = confined ? limitOf[targetKindOf(action)] : null
+    const able = support === 'supported' && limit?.forbids !== true
+    const why = [...(reason === '' ? [] : [reason]), ...(limit === null ? [] : [limit.why])].join('; ')
     return `            ${able ? 'can   ' : 'cannot'} ${action}${why === '' ? '' : `: ${why}`}`
   })
 }
 
-function isAboutWholeDevice(action: ActionName): boolean {
+/** What confinement to a folder means for each kind of target. */
+const limitOf: Readonly<Record<Target['kind'], { readonly forbids: boolean; readonly why: string }>> = {
+  file: { forbids: false, why: 'files in the playground' },
+  process: { forbids: false, why: 'processes of programs that lie in the playground' },
+  device: { forbids: true, why: 'it is about the whole device, which the local policy does not allow' },
+}
+
+function targetKindOf(action: ActionName): Target['kind'] {
   const spec = specOf(action)
-  return spec.target(spec.params.parse(spec.example)).kind === 'device'
+  return spec.target(spec.params.parse(spec.example)).kind
 }
