@@ -139,7 +139,7 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
     link = startLink({
       folder,
       identity,
-      core: hearing(living.core, deps, draw),
+      core: hearing(living, deps, draw),
       places: {
         address: async () => {
           await door?.door.unlock()
@@ -152,7 +152,9 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
         debug() {},
         info() {},
         warn() {},
-        error: (_, message) => void (faults.length < faultsKept && faults.push(message)),
+        error: (_, message) => {
+          if (!living.isDead() && faults.length < faultsKept) faults.push(message)
+        },
       },
       facts,
       nowMs: () => scene.machine.nowMs,
@@ -271,8 +273,15 @@ export const bareFacts = (profile: Profile, { machine }: Pick<Scene, 'machine'>)
   capabilities: [],
 })
 
-/** The core as the link sees it: when an order became durable is noted, and now and then it is delivered twice. */
-function hearing(core: Core, { profile, arrived }: DeviceDeps, draw: () => number): Core {
+/** The core as the link sees it: when an order became durable is noted, now and then it is delivered twice, and the dead say nothing. */
+function hearing({ core, isDead }: Life, { profile, arrived }: DeviceDeps, draw: () => number): Core {
+  const unlessDead = (work: () => void) => {
+    try {
+      work()
+    } catch (failure) {
+      if (!isDead()) throw failure
+    }
+  }
   return {
     ...core,
     async order(order) {
@@ -281,6 +290,8 @@ function hearing(core: Core, { profile, arrived }: DeviceDeps, draw: () => numbe
       if (id !== null) arrived({ id, at: performance.timeOrigin + performance.now() })
       if (profile.doubled > 0 && draw() < profile.doubled) await core.order(order)
     },
+    restate: () => unlessDead(() => core.restate()),
+    outbox: { ...core.outbox, stored: (sequence) => unlessDead(() => core.outbox.stored(sequence)) },
   }
 }
 

@@ -76,8 +76,11 @@ export async function startControlPlane(): Promise<Plane & { readonly own: OwnPl
       { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] },
     )
     child = started
-    setUpUrl = await heard(started)
+    setUpUrl ??= await heard(started, setUpUrl === null)
   }
+  // However this process ends, as far as it can see to it.
+  const end = () => child?.kill('SIGKILL')
+  process.once('exit', end)
   const gone = async (signal: NodeJS.Signals) => {
     const ending = child
     child = null
@@ -89,6 +92,7 @@ export async function startControlPlane(): Promise<Plane & { readonly own: OwnPl
   try {
     await start()
   } catch (failure) {
+    await gone('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
     throw failure
   }
@@ -98,6 +102,7 @@ export async function startControlPlane(): Promise<Plane & { readonly own: OwnPl
     stop: () => gone('SIGTERM'),
     start,
     async dispose() {
+      process.off('exit', end)
       await gone('SIGTERM')
       rmSync(folder, { recursive: true, force: true })
     },
@@ -111,26 +116,20 @@ export async function startControlPlane(): Promise<Plane & { readonly own: OwnPl
   }
 }
 
-/** Resolves with the set-up link, or null, once the server says where it is. */
-function heard(child: ChildProcess): Promise<string | null> {
+/** Resolves once the server says where it is; with the set-up link when one is expected, which a new one prints and an older one does not. */
+function heard(child: ChildProcess, expected: boolean): Promise<string | null> {
   return new Promise((resolve, reject) => {
     if (child.stdout === null) return reject(new Error('the control plane has no output'))
-    let setUpUrl: string | null = null
-    let at = false
     const fail = (why: string) => reject(new Error(`the control plane did not start: ${why}`))
     const late = setTimeout(() => fail('no word within a minute'), startWithinMs)
-    const done = () => {
+    const done = (setUpUrl: string | null) => {
       clearTimeout(late)
       resolve(setUpUrl)
     }
     child.once('exit', (code, signal) => fail(`it ended with ${code ?? signal}`))
     createInterface(child.stdout).on('line', (line) => {
-      if (line.startsWith('Recourse is at ')) {
-        at = true
-        // The link follows in the same breath, where there is one.
-        setTimeout(done, 100)
-      }
-      if (at && line.includes('/setup#')) setUpUrl = line.slice(line.indexOf('http'))
+      if (!expected && line.startsWith('Recourse is at ')) done(null)
+      if (expected && line.includes('/setup#')) done(line.slice(line.indexOf('http')))
     })
   })
 }

@@ -37,7 +37,12 @@ export async function openLocalShard(options: ShardOptions): Promise<Shard> {
           },
     enrolAt: way,
     token,
-    limits: { firstMs: Math.min(250, options.patienceMs), mostMs: options.patienceMs },
+    limits: {
+      firstMs: Math.min(250, options.patienceMs),
+      mostMs: options.patienceMs,
+      silentMs: options.silentMs,
+      lookEveryMs: options.silentMs / 6,
+    },
     arrived: (arrival) => void arrivals.push(arrival),
   })
 

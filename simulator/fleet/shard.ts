@@ -32,6 +32,8 @@ export interface ShardOptions {
   readonly gatewayAt: Place | null
   /** Longest wait between two tries of a link, milliseconds. */
   readonly patienceMs: number
+  /** After how long a device gives up a connection on which it hears nothing, milliseconds. */
+  readonly silentMs: number
 }
 
 /** What the driver of a run knows of a device. */

@@ -10,6 +10,7 @@ export const flakyWifi: Scenario = {
   needsOwnPlane: false,
   leavesNothing: true,
   minutes: 0.5,
+  silentMs: 12_000,
   mix: { latencyMs: 60, jitterMs: 60, doubled: 0.1, failing: 0.2, effectFailure: 0.01 },
   async play(stage) {
     await rounds(stage, stage.minutes)

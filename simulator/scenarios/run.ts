@@ -69,6 +69,7 @@ export async function runScenario(options: RunOptions): Promise<Report> {
     enrolAt: plane.enrolAt,
     gatewayAt: plane.gatewayAt,
     patienceMs: 5_000,
+    silentMs: scenario.silentMs ?? 90_000,
   })
   const watching = operator.watch((change) => book.changed(change, performance.timeOrigin + performance.now()))
   const sampling = startSampling({ plane, fleet, book, progress, step: () => current, broken: () => broken, began })

@@ -1,5 +1,6 @@
 import { seeded } from '../../agent/host/model/seed.ts'
 import type { ActionName } from '../../protocol/actions/index.ts'
+import type { Mix } from '../device/profile.ts'
 import type { TargetName } from '../device/scenery.ts'
 import type { Plane } from '../fleet/control-plane.ts'
 import type { Fleet } from '../fleet/fleet.ts'
@@ -34,9 +35,11 @@ export interface Scenario {
   readonly needsOwnPlane: boolean
   /** True when everything that can be taken back is, so that the machines must be as they were born. */
   readonly leavesNothing: boolean
-  readonly mix: Partial<import('../device/profile.ts').Mix>
+  readonly mix: Partial<Mix>
   /** How long a scenario of no fixed length lasts when nothing is said. */
   readonly minutes?: number
+  /** After how long devices give up a connection on which they hear nothing; as real agents do (90 s) when nothing is said. */
+  readonly silentMs?: number
   play(stage: Stage): Promise<void>
 }
 
