@@ -53,13 +53,22 @@ export async function takeBack(parts: Parts, plan: TakeBack): Promise<TakenBack>
   const { subject, bench } = plan
   const { implementation, inverse, actionId } = subject
   let way = plan.intended
-  if (way === null) {
-    const compared = await compare(parts, plan)
-    if (typeof compared !== 'string') return compared
-    plan.intend(compared)
-    way = compared
-  }
+  // Before the comparison: what keeps the effect up would put it back behind an answer that found it gone.
   parts.holds.stop(actionId)
+  if (way === null) {
+    try {
+      const compared = await compare(parts, plan)
+      if (typeof compared !== 'string') {
+        if (compared.kind !== 'taken-back') parts.holds.start(subject)
+        return compared
+      }
+      plan.intend(compared)
+      way = compared
+    } catch (error) {
+      parts.holds.start(subject)
+      throw error
+    }
+  }
   try {
     const reverted = await implementation.revert(bench, inverse, way)
     const evidence = await implementation.verifyReverted(bench, inverse, reverted.gaps)

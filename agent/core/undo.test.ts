@@ -50,6 +50,19 @@ describe('undo', () => {
     expect(rig.outcome(core, first)).toMatchObject({ status: 'succeeded', effect: 'in-force' })
   })
 
+  test('[ISO3] [UND2] of what somebody has ended already stays ended: nobody keeps it up behind the answer', async () => {
+    const id = rig.newId<ActionId>()
+    await core.order(rig.doing('isolate-device', {}, { id }))
+    await core.settled()
+    rig.toy.firewall = 'open'
+    const undone = rig.newId<ActionId>()
+    await core.order(rig.undoing(id, 'isolate-device', { id: undone }))
+    await core.settled()
+    expect(rig.outcome(core, undone)).toMatchObject({ status: 'succeeded' })
+    expect(rig.toy.holders.size).toBe(0)
+    expect(core.inForce()).toEqual([])
+  })
+
   test('[UND2] a world that changed since is a conflict with what was found, and nothing is touched', async () => {
     const id = await taken()
     rig.toy.files.set('/a', 'somebody else')
