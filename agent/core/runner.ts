@@ -66,6 +66,9 @@ async function prepare(parts: Parts, entry: LedgerEntry, given: unknown, window:
     const { name, spec, implementation } = findAction(parts, entry.action)
     const params = spec.params.parse(given)
     const target = spec.target(params)
+    const holder = spec.heldInForce ? standingOn(parts, entry) : null
+    if (holder !== null)
+      return end({ status: 'refused', code: 'target_in_use', detail: `${holder} is in force`, at: clock.nowMs() })
     const bench = benchOf(parts, actionId)
     let prepared: Prepared<unknown>
     let waited = true
@@ -101,6 +104,13 @@ async function prepare(parts: Parts, entry: LedgerEntry, given: unknown, window:
     return end(failed(troubleOf(error), 'none', [], clock.nowMs()))
   }
 }
+
+/** The action that keeps a state up on the same target already: two could not both be taken back. Null for none. */
+const standingOn = ({ journal }: Parts, { actionId, action, lane }: LedgerEntry): ActionId | null =>
+  journal.effects
+    .all()
+    .find((it) => it.actionId !== actionId && it.action === action && journal.ledger.find(it.actionId)?.lane === lane)
+    ?.actionId ?? null
 
 /** Keeps that work has begun, once. */
 export function begin({ journal, clock }: Parts, entry: LedgerEntry): void {

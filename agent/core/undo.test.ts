@@ -63,6 +63,22 @@ describe('undo', () => {
     expect(core.inForce()).toEqual([])
   })
 
+  test('[LIFE6] a state that is kept up is not ordered twice: the second is refused, and names the first', async () => {
+    const first = rig.newId<ActionId>()
+    await core.order(rig.doing('isolate-device', {}, { id: first }))
+    await core.settled()
+    rig.toy.firewall = 'open'
+    const second = rig.newId<ActionId>()
+    await core.order(rig.doing('isolate-device', {}, { id: second }))
+    await core.settled()
+    expect(rig.outcome(core, second)).toMatchObject({
+      status: 'refused',
+      code: 'target_in_use',
+      detail: `${first} is in force`,
+    })
+    expect(core.inForce().map(({ actionId }) => actionId)).toEqual([first])
+  })
+
   test('[UND2] a world that changed since is a conflict with what was found, and nothing is touched', async () => {
     const id = await taken()
     rig.toy.files.set('/a', 'somebody else')
