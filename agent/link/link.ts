@@ -158,7 +158,7 @@ function converse(deps: ConversationDeps, connected: () => void): Conversation {
       const facts = deps.facts()
       factsSaid = JSON.stringify(facts)
       send({ type: 'hello', protocol: [...protocolVersions], deviceId: identity.deviceId, facts, at: nowMs() })
-      deps.places.proven(address)
+      attempt(() => deps.places.proven(address))
     },
     message: (frame) => inbox.take(frame),
     heard: () => {
@@ -171,6 +171,14 @@ function converse(deps: ConversationDeps, connected: () => void): Conversation {
       finish(ending)
     },
   })
+  const troubled = (failure: unknown) => log.error({ err: failure }, 'the link could not read or write its state')
+  const attempt = (work: () => void) => {
+    try {
+      work()
+    } catch (failure) {
+      troubled(failure)
+    }
+  }
   const send = (message: DeviceMessage) => void connection.send(encode(message))
 
   const inbox: Inbox = openInbox({
@@ -186,9 +194,10 @@ function converse(deps: ConversationDeps, connected: () => void): Conversation {
     welcome({ protocol, stored }) {
       if (agreeOn([protocol]) === null) return connection.cut()
       connected()
-      pump = startPump(core.outbox, connection, stored)
-      core.restate()
-      renewWhenDue()
+      pump = startPump(core.outbox, { ...connection, trouble: troubled }, stored)
+      // A disk that takes nothing is not worth the connection; the statement follows with the next one.
+      attempt(() => core.restate())
+      attempt(renewWhenDue)
     },
     stored: (sequence) => pump?.stored(sequence),
     certificate(pem) {
@@ -219,9 +228,10 @@ function converse(deps: ConversationDeps, connected: () => void): Conversation {
     if (pump === null && monotonicMs() - begun > limits.welcomeMs) return connection.cut()
     if (quietMs > limits.silentMs && !held) return connection.cut()
     if (quietMs > limits.silentMs / 2) connection.ping()
+    pump?.look()
     if (pump === null || ++looks % 240 !== 0) return
     renewing = null
-    renewWhenDue()
+    attempt(renewWhenDue)
     const facts = deps.facts()
     if (JSON.stringify(facts) === factsSaid) return
     factsSaid = JSON.stringify(facts)

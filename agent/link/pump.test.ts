@@ -32,10 +32,50 @@ const sequenceOf = (frame: Uint8Array) => {
   return message.type === 'report' ? message.sequence : 0
 }
 
+const trouble = (failure: unknown): never => {
+  throw failure
+}
+
+test('[JRN6] a disk that takes nothing does not end the link; what could not be forgotten is forgotten later', () => {
+  const sent: number[] = []
+  const failures: unknown[] = []
+  const outbox = outboxOf(1_000)
+  const full = new Error('no space')
+  let disk: 'full' | 'free' = 'full'
+  const { stored } = outbox
+  outbox.stored = (sequence) => {
+    if (disk === 'full') throw full
+    stored(sequence)
+  }
+  const wire = {
+    send: (frame: Uint8Array) => sent.push(sequenceOf(frame)) > 0,
+    bufferedBytes: () => 0,
+    trouble: (failure: unknown) => void failures.push(failure),
+  }
+  const pump = startPump(outbox, wire, 10)
+  // Its numbers may have to change, and cannot: nothing goes out under the old ones.
+  pump.look()
+  expect([sent.length, outbox.forgotten]).toEqual([0, 0])
+  disk = 'free'
+  pump.look()
+  expect([sent.length, outbox.forgotten]).toEqual([256, 10])
+  disk = 'full'
+  pump.stored(20)
+  expect([sent.length, outbox.forgotten]).toEqual([266, 10])
+  disk = 'free'
+  pump.stored(30)
+  expect([sent.length, outbox.forgotten]).toEqual([276, 30])
+  expect(failures.every((failure) => failure === full)).toBe(true)
+})
+
 test('[JRN4] sends from the first that is not stored, in order, and no more than the window unconfirmed', () => {
   const sent: number[] = []
   const outbox = outboxOf(1_000)
-  const pump = startPump(outbox, { send: (frame) => sent.push(sequenceOf(frame)) > 0, bufferedBytes: () => 0 }, 10)
+  const pump = startPump(
+    outbox,
+    { send: (frame) => sent.push(sequenceOf(frame)) > 0, bufferedBytes: () => 0, trouble },
+    10,
+  )
   expect(sent).toEqual(Array.from({ length: 256 }, (_, at) => at + 11))
   pump.stored(20)
   expect([sent.length, outbox.forgotten]).toEqual([266, 20])
@@ -57,6 +97,7 @@ test('what the socket has not taken holds the pump, and goes on when it has', ()
       return true
     },
     bufferedBytes: () => buffered,
+    trouble,
   }
   startPump(outboxOf(1_000), wire, 0)
   const first = flushes.length

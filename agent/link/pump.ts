@@ -10,6 +10,8 @@ import type { Outbox } from '../core/core.ts'
  */
 
 export interface Wire {
+  /** The outbox could not be read or written; what lies in it is sent and forgotten later. */
+  trouble(failure: unknown): void
   /** False when the connection is gone. `flushed` is called when the socket has taken it. */
   send(frame: Uint8Array, flushed: () => void): boolean
   bufferedBytes(): number
@@ -22,6 +24,8 @@ const chunk = 64
 export interface Pump {
   /** The control plane has everything up to here. */
   stored(sequence: number): void
+  /** Goes on with what a failing disk held up; to be called now and then. */
+  look(): void
   stop(): void
 }
 
@@ -34,12 +38,28 @@ export function startPump(outbox: Outbox, wire: Wire, stored: number): Pump {
   let again = false
   /** True when the socket had too much unsent: the next frame it has taken goes on. */
   let held = false
-  outbox.stored(stored)
+  /** A disk that takes nothing must not end the link: what cannot be forgotten now is forgotten with a later number (JRN6). */
+  const forget = (sequence: number): boolean => {
+    try {
+      outbox.stored(sequence)
+      return true
+    } catch (failure) {
+      wire.trouble(failure)
+      return false
+    }
+  }
+  /**
+   * Whether the outbox counts as the control plane does. One that remembers less than was stored gives its reports other numbers when it is told;
+   * until that is on the disk, nothing is sent under the old ones.
+   */
+  let inStep = forget(stored)
 
   const step = (): boolean => {
     const room = window - (sent - confirmed)
     held = wire.bufferedBytes() > bufferBytes
     if (stopped || held || room <= 0) return false
+    inStep ||= forget(stored)
+    if (!inStep) return false
     const next = outbox.after(sent, Math.min(room, chunk))
     for (const { sequence, report } of next) {
       if (stopped) return false
@@ -61,6 +81,9 @@ export function startPump(outbox: Outbox, wire: Wire, stored: number): Pump {
         again = false
         while (step());
       }
+    } catch (failure) {
+      // The listener of the outbox is called by whoever has just written a report; it must not pay for a failure here.
+      wire.trouble(failure)
     } finally {
       pumping = false
     }
@@ -71,8 +94,11 @@ export function startPump(outbox: Outbox, wire: Wire, stored: number): Pump {
     stored(sequence) {
       if (sequence <= confirmed || sequence > sent) return
       confirmed = sequence
-      outbox.stored(sequence)
+      forget(sequence)
       pump()
+    },
+    look() {
+      if (!inStep) pump()
     },
     stop() {
       stopped = true

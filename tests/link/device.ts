@@ -94,7 +94,13 @@ export async function enrolNew(plane: Plane, folder = newFolder()): Promise<{ fo
 /** The real link of a device, over a model core. `gatewayPort` may lead through something that sits between. */
 export function linkOf(
   { folder, identity }: { folder: string; identity: Identity },
-  options: { core?: Core; limits?: Partial<LinkLimits>; gatewayPort?: number; aheadMs?: number } = {},
+  options: {
+    core?: Core
+    limits?: Partial<LinkLimits>
+    gatewayPort?: number
+    aheadMs?: number
+    monotonicMs?: () => number
+  } = {},
 ): { link: Link; model: ReturnType<typeof modelCore> } {
   const model = modelCore()
   const there =
@@ -109,7 +115,7 @@ export function linkOf(
     log: silent,
     facts: () => facts,
     nowMs: () => Date.now() + (options.aheadMs ?? 0),
-    monotonicMs: () => performance.now(),
+    monotonicMs: options.monotonicMs ?? (() => performance.now()),
     random: Math.random,
     limits: { firstMs: 5, mostMs: 20, slowMs: 20, lookEveryMs: 50, ...options.limits },
   })

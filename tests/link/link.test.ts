@@ -125,23 +125,32 @@ describe('the link', () => {
   test('a gateway that falls silent is left and another connection is made; one that only answers pings is not', async () => {
     const enrolled = await enrolNew(plane)
     const near: Socket[] = []
+    let answers = 0
+    let laterMs = 0
     const wire = createServer((socket) => {
       near.push(socket)
       const far = connect(plane.gateway.port, '127.0.0.1')
       socket.on('error', () => far.destroy()).on('close', () => far.destroy())
+      far.on('data', () => answers++)
       far.on('error', () => socket.destroy())
       socket.pipe(far).pipe(socket)
     })
     await new Promise<void>((resolve) => wire.listen(0, '127.0.0.1', resolve))
     const gatewayPort = (wire.address() as AddressInfo).port
-    const { link } = started(enrolled, { gatewayPort, limits: { silentMs: 200, lookEveryMs: 20 } })
-    await until(() => link.state().link === 'connected')
+    const { link, model } = started(enrolled, { gatewayPort, monotonicMs: () => performance.now() + laterMs })
+    await until(() => link.state().link === 'connected' && model.told.grants.length === 1)
     const { since } = link.state()
-    await new Promise((resolve) => setTimeout(resolve, 600))
+    for (let minute = 0; minute < 3; minute++) {
+      const before = answers
+      laterMs += 60_000
+      await until(() => answers > before)
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
     expect([near.length, link.state().since]).toEqual([1, since])
     // A cable is pulled: both ends stay open and nothing passes.
     near[0]?.unpipe()
     near[0]?.pause()
+    laterMs += 120_000
     await until(() => near.length === 2 && link.state().link === 'connected')
     await link.stop()
     wire.close()
