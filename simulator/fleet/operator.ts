@@ -26,6 +26,14 @@ export type Row = z.infer<typeof row>
 
 const rows = z.object({ actions: z.array(row) })
 const page = z.object({ items: z.array(row), next: z.string().nullable() })
+const rollout = z.object({
+  batch: batchId,
+  state: z.enum(['running', 'halted', 'completed', 'aborted']),
+  wave: z.int(),
+  waves: z.array(z.object({ actions: z.int(), held: z.int() })),
+})
+export type Rollout = z.infer<typeof rollout>
+
 const decided = z.object({
   decided: z.array(row),
   waiting: z.array(row),
@@ -75,6 +83,13 @@ export interface Operator {
   /** Everything in force, by the word of the control plane. */
   inForce(): Promise<Row[]>
   actions(filter: Readonly<Record<string, string>>): Promise<Row[]>
+  /** Batches that go out in waves, newest first. */
+  rollouts(): Promise<Rollout[]>
+  /** Goes on with a rollout that halted. */
+  resume(batch: Rollout['batch'], comment: string): Promise<Rollout>
+  abort(batch: Rollout['batch'], comment: string): Promise<Rollout>
+  /** Changes rules of the control plane, by the names of its settings. */
+  setRules(change: Readonly<Record<string, unknown>>): Promise<void>
   enrolmentToken(uses: number): Promise<string>
   auditKey(): Promise<string>
   auditExport(file: string): Promise<void>
@@ -165,6 +180,12 @@ export function openOperator(url: string, { asking, deciding }: { asking: Pass; 
     },
     inForce: () => pages('/v1/in-force', {}),
     actions: (filter) => pages('/v1/actions', filter),
+    rollouts: async () => (await get('/v1/rollouts', z.object({ rollouts: z.array(rollout) }))).rollouts,
+    resume: (batch, comment) => post(deciding, `/v1/rollouts/${batch}/resume`, { comment }, rollout),
+    abort: (batch, comment) => post(deciding, `/v1/rollouts/${batch}/abort`, { comment }, rollout),
+    async setRules(change) {
+      await (await call(url, deciding, '/v1/settings', { method: 'PATCH', body: JSON.stringify(change) })).arrayBuffer()
+    },
     enrolmentToken: async (uses) =>
       (
         await post(

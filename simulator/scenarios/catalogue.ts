@@ -2,9 +2,11 @@ import { calmDay } from './calm-day.ts'
 import { clockSkew } from './clock-skew.ts'
 import { flakyWifi } from './flaky-wifi.ts'
 import { hostileDevices } from './hostile-devices.ts'
+import { livingStory } from './living-story.ts'
 import { massIsolation } from './mass-isolation.ts'
 import { outbreak } from './outbreak.ts'
 import { reconnectStorm } from './reconnect-storm.ts'
+import { rollout } from './rollout.ts'
 import { serverKilled } from './server-killed.ts'
 import { soak } from './soak.ts'
 import type { Scenario } from './stage.ts'
@@ -17,7 +19,9 @@ export const scenarios: readonly Scenario[] = [
   massIsolation,
   reconnectStorm,
   serverKilled,
+  rollout,
   clockSkew,
   hostileDevices,
   soak,
+  livingStory,
 ]

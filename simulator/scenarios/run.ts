@@ -82,6 +82,7 @@ export async function runScenario(options: RunOptions): Promise<Report> {
     plane,
     book,
     minutes: options.minutes ?? scenario.minutes ?? 1,
+    over: () => false,
     broken: (what) => note(scenario.name, [what]),
     async step(name, work) {
       current = name
@@ -111,6 +112,7 @@ export async function runScenario(options: RunOptions): Promise<Report> {
   }
   try {
     await stage.step('every device enrols and connects', async () => {
+      if (plane.own !== null) await operator.setRules({ rolloutFrom: scenario.wavesFrom ?? 1_000 })
       await fleet.grow(options.token, options.perSecond)
       await allConnected(stage)
     })

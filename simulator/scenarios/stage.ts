@@ -18,6 +18,8 @@ export interface Stage {
   readonly book: Book
   /** How long a scenario of no fixed length lasts. */
   readonly minutes: number
+  /** True when a story without an end shall end. */
+  over(): boolean
   /** A named part; the invariants that hold at every moment are checked after it. */
   step(name: string, work: () => Promise<void>): Promise<void>
   /** Waits until it is so. After the time it is a broken invariant, and the run goes on. */
@@ -38,6 +40,8 @@ export interface Scenario {
   readonly mix: Partial<Mix>
   /** How long a scenario of no fixed length lasts when nothing is said. */
   readonly minutes?: number
+  /** From how many devices on a batch goes out in waves, on a control plane of our own; 1,000, so hardly ever, when nothing is said. */
+  readonly wavesFrom?: number
   /** After how long devices give up a connection on which they hear nothing; as real agents do (90 s) when nothing is said. */
   readonly silentMs?: number
   play(stage: Stage): Promise<void>
