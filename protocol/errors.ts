@@ -140,6 +140,7 @@ const table = {
   sign_in_failed: { meaning: 'Name or password is wrong.', retryable: false, http: 401 },
   forbidden: { meaning: 'Your role does not allow this.', retryable: false, http: 403 },
   name_taken: { meaning: 'Somebody has this name already.', retryable: false, http: 409 },
+  role_in_use: { meaning: 'Somebody is in this role; give them another one first.', retryable: false, http: 409 },
   last_administrator: {
     meaning: 'Nobody could administer any more; make another administrator first.',
     retryable: false,

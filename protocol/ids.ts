@@ -18,6 +18,8 @@ export type DeviceGroupId = Id<'device group'>
 export type EvidenceId = Id<'evidence'>
 export type ExclusionId = Id<'exclusion'>
 export type InvestigationId = Id<'investigation'>
+export type NotificationRuleId = Id<'notification rule'>
+export type ForwarderId = Id<'forwarder'>
 
 export const deviceId = id('device')
 export const actionId = id('action')
@@ -30,6 +32,8 @@ export const deviceGroupId = id('device group')
 export const evidenceId = id('evidence')
 export const exclusionId = id('exclusion')
 export const investigationId = id('investigation')
+export const notificationRuleId = id('notification rule')
+export const forwarderId = id('forwarder')
 
 /** Where new ids take their time and their 16 random bytes from, so that a run repeats from its seed. */
 export interface IdSource {

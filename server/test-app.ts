@@ -12,7 +12,12 @@ import { type FakeFleet, newFakeFleet } from './actions/fake-fleet.ts'
 import type { ActionView } from './actions/views.ts'
 import { buildApp } from './app.ts'
 import { newAudit } from './audit/chain.ts'
-import { withDeciding } from './deciding.ts'
+import { deviceChanged, withDeciding } from './deciding.ts'
+import { createBreakGlass } from './devices/break-glass.ts'
+import { openAuthority } from './devices/ca.ts'
+import { type DeviceDeps, defaultLives } from './devices/deps.ts'
+import { deviceRoutes } from './devices/routes.ts'
+import { createSealer } from './devices/sealer.ts'
 import { defaultRateLimits, type RateLimits } from './http/rate-limit.ts'
 import { type Keys, openKeys } from './keys/keys.ts'
 import { type Feed, newFeed } from './live/events.ts'
@@ -66,7 +71,7 @@ export interface TestServer {
     body?: unknown,
     headers?: Headers,
   ): Promise<Answered>
-  addPerson(name: string, role: 'viewer' | 'responder' | 'administrator'): Promise<Person>
+  addPerson(name: string, role: string): Promise<Person>
   readonly admin: Person
   addDevice(name: string): Promise<DeviceId>
   /** Closes the server and opens another one over the same folder; the devices live on. */
@@ -97,7 +102,13 @@ const quickPasswords: Passwords = {
 export const testPassword = 'correct horse battery'
 
 export async function startTestServer(
-  options: { separationOfDuties?: boolean; rateLimits?: RateLimits; passwords?: Passwords } = {},
+  options: {
+    separationOfDuties?: boolean
+    rateLimits?: RateLimits
+    passwords?: Passwords
+    deviceRoutes?: boolean
+    more?: (app: FastifyInstance) => void
+  } = {},
 ): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'recourse-server-'))
   const source = newTestSource()
@@ -139,6 +150,28 @@ export async function startTestServer(
       },
       ready: () => true,
       connectedDevices: () => 0,
+      ...(options.more && { more: options.more }),
+      more: async (it) => {
+        if (options.deviceRoutes !== true) return
+        const deps: DeviceDeps = {
+          store,
+          authority: await openAuthority({ directory: join(folder, 'ca'), source }),
+          keys,
+          sealer: createSealer(keys.secret, (length) => source.randomBytes(length)),
+          audit,
+          source,
+          log,
+          settings: {
+            ...defaultLives,
+            gateway: { host: 'localhost', port: 1 },
+            canary: { host: 'localhost', port: 1 },
+          },
+          changed: () => undefined,
+          regroup: (transaction, device) => deviceChanged(actions, transaction, device),
+        }
+        const enrolAt = { host: 'localhost', port: 1 }
+        deviceRoutes(it, { ...deps, devices: fleet, breakGlass: createBreakGlass(deps), enrolAt })
+      },
     })
     return { store, feed, keys, actions, people, app, seam: createActions(actions) }
   }

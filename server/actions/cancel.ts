@@ -4,6 +4,7 @@ import type { ActionId } from '../../protocol/ids.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { hasEnded } from '../../protocol/status.ts'
 import { actorOf, type Caller } from '../people/permissions.ts'
+import { seenBy } from '../people/scope.ts'
 import type { Schema } from '../store/schema.ts'
 import type { ActionDeps } from './deps.ts'
 import { type ActionRow, actionsById, moveAction, touchActions } from './life.ts'
@@ -19,7 +20,7 @@ export async function cancelAction(
   id: ActionId,
   comment: string,
 ): Promise<CancelAnswer> {
-  const [row] = await actionsById(transaction, [id])
+  const [row] = await actionsById(seenBy(transaction, caller), [id])
   if (row === undefined) throw new RecourseError('not_found')
   const allowed = caller.permissions.has(`respond:${row.action}`) || caller.permissions.has(`approve:${row.action}`)
   if (!allowed) throw new RecourseError('forbidden')

@@ -2,7 +2,9 @@ import type { Selectable, Transaction } from 'kysely'
 import { specOf } from '../../protocol/actions/index.ts'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { ActionId, BatchId } from '../../protocol/ids.ts'
-import { actorOf, type Caller, permissionsOf } from '../people/permissions.ts'
+import { actorOf, type Caller } from '../people/permissions.ts'
+import { mayTouch } from '../people/roles.ts'
+import { seenBy } from '../people/scope.ts'
 import { heldBack } from '../rollouts/plan.ts'
 import { readSettings, type Settings } from '../settings.ts'
 import type { BatchTable, Schema } from '../store/schema.ts'
@@ -139,7 +141,7 @@ async function sort(
   rules: Settings,
 ): Promise<{ sound: Group[]; problems: Decided['problems'] }> {
   const rows = await actionsById(
-    transaction,
+    seenBy(transaction, caller),
     choices.map((it) => it.action),
   )
   const shown = new Map(choices.map((it) => [it.action, it.contentHash]))
@@ -197,7 +199,7 @@ const approvalsNeeded = (row: ActionRow, rules: Settings): number =>
 /** Whether the requester, as they are now, could still ask for it. */
 export async function mayStillAsk(
   db: Transaction<Schema>,
-  row: Pick<ActionRow, 'action' | 'requested_by'>,
+  row: Pick<ActionRow, 'action' | 'requested_by' | 'device_id'>,
 ): Promise<boolean> {
   if (row.requested_by === automation.name) return true
   const requester = await db
@@ -205,9 +207,8 @@ export async function mayStillAsk(
     .select(['role', 'disabled'])
     .where('name', '=', row.requested_by)
     .executeTakeFirst()
-  return (
-    requester !== undefined && requester.disabled === 0 && permissionsOf[requester.role].has(`respond:${row.action}`)
-  )
+  if (requester === undefined || requester.disabled === 1) return false
+  return mayTouch(db, requester.role, `respond:${row.action}`, row.device_id)
 }
 
 /** Whose approvals of exactly this content count: those who could still give them. */
@@ -222,7 +223,11 @@ async function approversOf(transaction: Transaction<Schema>, row: ActionRow, has
     .where('approval.content_hash', '=', hash)
     .orderBy('approval.at')
     .execute()
-  return rows.filter((it) => permissionsOf[it.role].has(`approve:${row.action}`)).map((it) => it.name)
+  const names: string[] = []
+  for (const it of rows) {
+    if (await mayTouch(transaction, it.role, `approve:${row.action}`, row.device_id)) names.push(it.name)
+  }
+  return names
 }
 
 const recordDecision = (

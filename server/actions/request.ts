@@ -1,4 +1,4 @@
-import type { Transaction } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import * as z from 'zod'
 import { type ActionName, actionNames, specOf } from '../../protocol/actions/index.ts'
 import { RecourseError } from '../../protocol/errors.ts'
@@ -9,6 +9,7 @@ import { timeMs } from '../../protocol/outcome.ts'
 import { canonicalJson, type Json } from '../audit/canonical-json.ts'
 import { appendEvents } from '../live/feed.ts'
 import type { Caller } from '../people/permissions.ts'
+import { seenBy } from '../people/scope.ts'
 import { readSettings } from '../settings.ts'
 import type { ActionSource, Schema } from '../store/schema.ts'
 import { contentHash } from './content-hash.ts'
@@ -82,7 +83,7 @@ export async function requestActions(
   }
   if (wanted.until !== undefined && wanted.until <= now) throw new RecourseError('request_invalid', 'until has passed')
   const members = membersOf(wanted, rules.batchLimit)
-  await checkDevices(transaction, action, members)
+  await checkDevices(seenBy(transaction, caller), action, members)
 
   const before = new Map<string, ActionRow>()
   for (const member of members) {
@@ -157,16 +158,12 @@ function membersOf({ action, targets }: Wish, limit: number): Member[] {
 
 /** Throws RecourseError `not_found`, `device_revoked` or `action_unsupported` for the first device that could not do it. */
 export async function checkDevices(
-  transaction: Transaction<Schema>,
+  db: Kysely<Schema>,
   action: ActionName,
   members: readonly Pick<Member, 'device'>[],
 ): Promise<void> {
   const ids = [...new Set(members.map((it) => it.device))]
-  const rows = await transaction
-    .selectFrom('device')
-    .select(['id', 'name', 'status', 'facts'])
-    .where('id', 'in', ids)
-    .execute()
+  const rows = await db.selectFrom('device').select(['id', 'name', 'status', 'facts']).where('id', 'in', ids).execute()
   const byId = new Map(rows.map((row) => [row.id, row]))
   for (const id of ids) {
     const device = byId.get(id)

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import type { Transaction } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import * as z from 'zod'
 import { errorCodes, RecourseError } from '../../protocol/errors.ts'
 import { type ActionId, actionId, batchId } from '../../protocol/ids.ts'
@@ -9,6 +9,7 @@ import { comment } from '../../protocol/mandate.ts'
 import { preview } from '../../protocol/outcome.ts'
 import { callerOf } from '../http/access.ts'
 import { type Answer, answerOnce } from '../http/answer-once.ts'
+import { seenBy } from '../people/scope.ts'
 import type { Schema } from '../store/schema.ts'
 import { batchView, viewBatch } from './batches.ts'
 import { cancelAction } from './cancel.ts'
@@ -16,7 +17,7 @@ import { catalogueView, viewCatalogue } from './catalogue.ts'
 import type { Cursors } from './cursor.ts'
 import { approveActions, type Choice, type Decided, rejectActions } from './decide.ts'
 import type { ActionDeps } from './deps.ts'
-import { historyCsv, historyFilter, historyPage, historyQuery } from './history.ts'
+import { exportQuery, historyCsv, historyJson, historyPage, historyQuery } from './history.ts'
 import { inForceNow, inForcePage, inForceQuery } from './in-force.ts'
 import { type ActionRow, actionsById } from './life.ts'
 import { previewAction, previewWish } from './preview.ts'
@@ -60,6 +61,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
   const { store, source, devices, cursors } = deps
   const app = bare.withTypeProvider<ZodTypeProvider>()
 
+  const seen = (request: FastifyRequest) => seenBy(store.read, callerOf(request))
   const nudgeFor = (rows: readonly ActionRow[]) => () => {
     for (const device of new Set(rows.map((row) => row.device_id))) devices.nudge(device)
   }
@@ -111,26 +113,31 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
         response: { 200: z.strictObject({ items: z.array(actionView), next: z.string().nullable() }) },
       },
     },
-    async (request) => historyPage(store.read, cursors, source.nowMs(), request.query),
+    async (request) => historyPage(seen(request), cursors, source.nowMs(), request.query),
   )
 
-  app.get(
-    '/v1/actions.csv',
-    { schema: { tags: ['actions'], summary: 'The same as CSV', querystring: historyFilter } },
-    async (request, reply) =>
-      reply
-        .type('text/csv; charset=utf-8')
-        .header('content-disposition', 'attachment; filename="recourse-actions.csv"')
-        .send(Readable.from(historyCsv(store.read, source.nowMs(), request.query), { objectMode: false })),
-  )
+  for (const [ending, type, write] of [
+    ['csv', 'text/csv', historyCsv],
+    ['json', 'application/json', historyJson],
+  ] as const) {
+    app.get(
+      `/v1/actions.${ending}`,
+      { schema: { tags: ['actions'], summary: `All of it as ${ending.toUpperCase()}`, querystring: exportQuery } },
+      async (request, reply) =>
+        reply
+          .type(`${type}; charset=utf-8`)
+          .header('content-disposition', `attachment; filename="recourse-actions.${ending}"`)
+          .send(Readable.from(write(seen(request), source.nowMs(), request.query), { objectMode: false })),
+    )
+  }
 
   app.get(
     '/v1/actions/:id',
     { schema: { tags: ['actions'], summary: 'One action', params: byId, response: { 200: actionView } } },
-    async (request) => viewOne(request.params.id),
+    async (request) => viewOne(seen(request), request.params.id),
   )
-  const viewOne = async (id: ActionId) => {
-    const [view] = await viewActions(store.read, await actionsById(store.read, [id]))
+  const viewOne = async (db: Kysely<Schema>, id: ActionId) => {
+    const [view] = await viewActions(db, await actionsById(db, [id]))
     if (view === undefined) throw new RecourseError('not_found')
     return view
   }
@@ -174,7 +181,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
       async (request, reply) =>
         answerOnce(deps, request, reply, async (transaction, caller) => {
           const { choices, acrossTypes, comment: why } = request.body
-          if (!acrossTypes) await checkOneType(transaction, choices)
+          if (!acrossTypes) await checkOneType(seenBy(transaction, caller), choices)
           const found = await decide(deps, transaction, caller, choices, why)
           return { status: 200, body: await viewDecided(transaction, found), after: nudgeFor(found.decided) }
         }),
@@ -259,7 +266,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
         response: { 200: inForcePage },
       },
     },
-    async (request) => inForceNow(store.read, cursors, request.query),
+    async (request) => inForceNow(seen(request), cursors, request.query),
   )
 
   app.get(
@@ -272,13 +279,13 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
         response: { 200: batchView },
       },
     },
-    async (request) => viewBatch(store.read, request.params.id),
+    async (request) => viewBatch(seen(request), request.params.id),
   )
 }
 
-async function checkOneType(transaction: Transaction<Schema>, choices: readonly Choice[]): Promise<void> {
+async function checkOneType(db: Kysely<Schema>, choices: readonly Choice[]): Promise<void> {
   const rows = await actionsById(
-    transaction,
+    db,
     choices.map((it) => it.action),
   )
   const types = new Set(rows.map((row) => `${row.kind} ${row.action}`))

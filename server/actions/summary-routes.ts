@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { callerOf } from '../http/access.ts'
+import { seenBy } from '../people/scope.ts'
 import type { ActionDeps } from './deps.ts'
 import { summarise, summaryQuery, summaryView } from './summary.ts'
 
@@ -17,6 +19,6 @@ export function summaryRoutes(
         response: { 200: summaryView },
       },
     },
-    async ({ query }) => summarise(store.read, devices, source.nowMs(), query),
+    async (request) => summarise(seenBy(store.read, callerOf(request)), devices, source.nowMs(), request.query),
   )
 }

@@ -6,6 +6,7 @@ import { actionId } from '../../protocol/ids.ts'
 import { comment } from '../../protocol/mandate.ts'
 import { hasEnded } from '../../protocol/status.ts'
 import type { Caller } from '../people/permissions.ts'
+import { seenBy } from '../people/scope.ts'
 import { readSettings } from '../settings.ts'
 import type { Schema } from '../store/schema.ts'
 import type { ActionDeps } from './deps.ts'
@@ -33,7 +34,7 @@ export async function requestUndo(
   caller: Caller,
   wanted: UndoWish,
 ): Promise<Requested[]> {
-  const originals = await actionsById(transaction, [...new Set(wanted.actions)])
+  const originals = await actionsById(seenBy(transaction, caller), [...new Set(wanted.actions)])
   const types = new Set(originals.map((row) => row.action))
   if (types.size > 1 && !wanted.acrossTypes) {
     throw new RecourseError('request_invalid', `actions of ${types.size} types; say acrossTypes if that is meant`)

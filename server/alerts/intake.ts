@@ -8,6 +8,7 @@ import { addFindings, openOrJoin } from '../investigations/findings.ts'
 import { logInvestigation } from '../investigations/log.ts'
 import { appendEvents } from '../live/feed.ts'
 import { actorOf, type Caller } from '../people/permissions.ts'
+import { seenBy } from '../people/scope.ts'
 import type { AlertTable } from '../store/deciding-schema.ts'
 import type { Schema } from '../store/schema.ts'
 import { type AlertIn, foundEvidence } from './alert.ts'
@@ -215,7 +216,9 @@ export async function assignAlert(
   id: AlertId,
   device: DeviceId,
 ): Promise<AlertRow> {
-  const row = await transaction.selectFrom('alert').selectAll().where('id', '=', id).executeTakeFirst()
+  // One that waits hangs on no device yet, so only those who see every device see it.
+  const seen = seenBy(transaction, caller)
+  const row = await seen.selectFrom('alert').selectAll().where('id', '=', id).executeTakeFirst()
   if (row === undefined) throw new RecourseError('not_found', `there is no alert ${id}`)
   if (row.status !== 'waiting') throw new RecourseError('already_decided', 'the alert has its device')
   const found = await resolveDevice(transaction, device)

@@ -6,8 +6,10 @@ import { alertId, deviceId } from '../../protocol/ids.ts'
 import { comment } from '../../protocol/mandate.ts'
 import type { Cursors } from '../actions/cursor.ts'
 import type { ActionDeps } from '../actions/deps.ts'
+import { callerOf } from '../http/access.ts'
 import { answerOnce } from '../http/answer-once.ts'
 import { actorOf, type Caller } from '../people/permissions.ts'
+import { seenBy } from '../people/scope.ts'
 import { type AlertIn, alertIn } from './alert.ts'
 import { assignAlert, deviceSource, receiveAlerts } from './intake.ts'
 import { alertPage, alertQuery, alertStatus, alertView, viewAlerts } from './list.ts'
@@ -95,19 +97,16 @@ export function alertRoutes(bare: FastifyInstance, deps: ActionDeps & { readonly
         response: { 200: z.strictObject({ items: z.array(alertView), next: z.string().nullable() }) },
       },
     },
-    async (request) => alertPage(store.read, cursors, source.nowMs(), request.query),
+    async (request) => alertPage(seenBy(store.read, callerOf(request)), cursors, source.nowMs(), request.query),
   )
 
   app.get(
     '/v1/alerts/:id',
     { schema: { tags, summary: 'One alert', params: byId, response: { 200: alertView } } },
     async (request) => {
-      const row = await store.read
-        .selectFrom('alert')
-        .selectAll()
-        .where('id', '=', request.params.id)
-        .executeTakeFirst()
-      const [view] = row === undefined ? [] : await viewAlerts(store.read, [row])
+      const seen = seenBy(store.read, callerOf(request))
+      const row = await seen.selectFrom('alert').selectAll().where('id', '=', request.params.id).executeTakeFirst()
+      const [view] = row === undefined ? [] : await viewAlerts(seen, [row])
       if (view === undefined) throw new RecourseError('not_found', `there is no alert ${request.params.id}`)
       return view
     },

@@ -1,13 +1,16 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { Kysely, Selectable } from 'kysely'
 import * as z from 'zod'
 import { timeMs } from '../../protocol/outcome.ts'
 import { type Cursors, cursorText } from '../actions/cursor.ts'
 import { callerOf } from '../http/access.ts'
 import type { Signer } from '../keys/signer.ts'
-import { actorOf } from '../people/permissions.ts'
+import { seenTexts } from '../people/mentions.ts'
+import { actorOf, type Caller } from '../people/permissions.ts'
 import type { Source } from '../source.ts'
+import type { AuditTable, Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { type Audit, signLastEntry } from './chain.ts'
 import { exportCsv, exportLines } from './export.ts'
@@ -51,17 +54,12 @@ export function auditRoutes(bare: FastifyInstance, { store, audit, signer, sourc
         response: { 200: z.strictObject({ items: z.array(auditEntry), next: z.string().nullable() }) },
       },
     },
-    async ({ query: { kind, actor, cursor, limit } }) => {
+    async (request) => {
+      const { kind, actor, cursor, limit } = request.query
+      const caller = callerOf(request)
       const name = `audit ${JSON.stringify([kind ?? null, actor ?? null])}`
       const [before] = cursor === undefined ? [Number.MAX_SAFE_INTEGER] : cursors.read(name, cursor)
-      let select = store.read.selectFrom('audit').selectAll().where('sequence', '<', before)
-      if (kind !== undefined) select = select.where('kind', '=', kind)
-      if (actor !== undefined) select = select.where('actor', '=', actor)
-      const rows = await select
-        .orderBy('sequence', 'desc')
-        .limit(limit + 1)
-        .execute()
-      const shown = rows.slice(0, limit)
+      const { shown, more } = await entriesBefore(store.read, caller, before, limit, { kind, actor })
       const last = shown.at(-1)
       return {
         items: shown.map(({ sequence, at, actor: by, kind: what, body, hash }) => ({
@@ -72,7 +70,7 @@ export function auditRoutes(bare: FastifyInstance, { store, audit, signer, sourc
           body: JSON.parse(body),
           hash,
         })),
-        next: rows.length > limit && last !== undefined ? cursors.write(name, [last.sequence, '']) : null,
+        next: more && last !== undefined ? cursors.write(name, [last.sequence, '']) : null,
       }
     },
   )
@@ -118,4 +116,35 @@ export function auditRoutes(bare: FastifyInstance, { store, audit, signer, sourc
       publicKey: Buffer.from(signer.publicKey).toString('hex'),
     }),
   )
+}
+
+const entriesAtOnce = 500
+
+/** Entries before a place, newest first, as far as the caller may see them; their own deeds they always may. */
+async function entriesBefore(
+  read: Kysely<Schema>,
+  caller: Caller,
+  before: number,
+  limit: number,
+  { kind, actor }: { readonly kind: string | undefined; readonly actor: string | undefined },
+): Promise<{ shown: Selectable<AuditTable>[]; more: boolean }> {
+  const shown: Selectable<AuditTable>[] = []
+  const atOnce = caller.groups === null ? limit + 1 : entriesAtOnce
+  for (let at = before; ; ) {
+    let select = read.selectFrom('audit').selectAll().where('sequence', '<', at)
+    if (kind !== undefined) select = select.where('kind', '=', kind)
+    if (actor !== undefined) select = select.where('actor', '=', actor)
+    const rows = await select.orderBy('sequence', 'desc').limit(atOnce).execute()
+    const texts = rows.map((row) => `${row.actor} ${row.body}`)
+    const seen = await seenTexts(read, caller, texts)
+    for (const [index, row] of rows.entries()) {
+      if (seen[index] !== true && row.actor !== actorOf(caller)) continue
+      if (shown.length === limit) return { shown, more: true }
+      shown.push(row)
+    }
+    at = rows.at(-1)?.sequence ?? 0
+    if (rows.length < atOnce) return { shown, more: false }
+    // The store answers without leaving this turn of the event loop; others get theirs between two stretches.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
 }

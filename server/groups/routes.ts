@@ -6,8 +6,10 @@ import { RecourseError } from '../../protocol/errors.ts'
 import { type DeviceGroupId, deviceGroupId, exclusionId } from '../../protocol/ids.ts'
 import type { ActionDeps } from '../actions/deps.ts'
 import { levelTitles } from '../decisions/automation.ts'
+import { callerOf } from '../http/access.ts'
 import { answerOnce } from '../http/answer-once.ts'
 import type { Caller } from '../people/permissions.ts'
+import { seenBy } from '../people/scope.ts'
 import type { Schema } from '../store/schema.ts'
 import { addExclusion, exclusionView, exclusionWish, removeExclusion, viewExclusions } from './exclusions.ts'
 import {
@@ -40,7 +42,10 @@ export function groupRoutes(bare: FastifyInstance, deps: ActionDeps): void {
   app.get(
     '/v1/groups',
     { schema: { tags, summary: 'The device groups in the order they are looked at', response: { 200: list } } },
-    async () => ({ groups: await viewGroups(store.read), levels: { ...levelTitles } }),
+    async (request) => ({
+      groups: await viewGroups(seenBy(store.read, callerOf(request))),
+      levels: { ...levelTitles },
+    }),
   )
 
   app.post(
@@ -123,7 +128,7 @@ export function groupRoutes(bare: FastifyInstance, deps: ActionDeps): void {
         response: { 200: z.strictObject({ exclusions: z.array(exclusionView) }) },
       },
     },
-    async () => ({ exclusions: await viewExclusions(store.read) }),
+    async (request) => ({ exclusions: await viewExclusions(seenBy(store.read, callerOf(request))) }),
   )
 
   app.post(

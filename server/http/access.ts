@@ -11,92 +11,105 @@ import type { Store } from '../store/store.ts'
  */
 export type Rule = 'public' | 'signed-in' | 'respond' | 'approve' | 'respond-or-approve' | Permission
 
-/** Every route there is, with its rule; one without a rule is refused at start. */
-export const access: { readonly [route: string]: Rule } = {
-  'GET /healthz': 'public',
-  'GET /readyz': 'public',
-  'GET /metrics': 'view',
-  'GET /setup': 'public',
-  'GET /setup.js': 'public',
-  'GET /setup.css': 'public',
-  'GET /v1/openapi.json': 'public',
+/**
+ * How far a route reaches over the devices (ACC3).
+ * - `none`: it shows and touches nothing of any device.
+ * - `scoped`: it asks the store through `seenBy`, so that whoever sees some groups only meets nothing of the others.
+ * - `whole`: it is about all devices at once; only for those who see every device.
+ */
+export type Reach = 'none' | 'scoped' | 'whole'
+
+/** Every route there is: what one must be allowed, and how far it reaches. One that does not stand here is refused at start. */
+export const access: { readonly [route: string]: readonly [Rule, Reach] } = {
+  'GET /healthz': ['public', 'none'],
+  'GET /readyz': ['public', 'none'],
+  'GET /metrics': ['view', 'whole'],
+  'GET /setup': ['public', 'none'],
+  'GET /setup.js': ['public', 'none'],
+  'GET /setup.css': ['public', 'none'],
+  'GET /v1/openapi.json': ['public', 'none'],
   // The dashboard: code for browsers, which holds no secret and shows what the routes below let it see.
-  'GET /': 'public',
-  'GET /*': 'public',
+  'GET /': ['public', 'none'],
+  'GET /*': ['public', 'none'],
 
-  'POST /v1/setup': 'public',
-  'POST /v1/sign-in': 'public',
-  'POST /v1/sign-out': 'signed-in',
-  'GET /v1/me': 'signed-in',
-  'POST /v1/me/password': 'signed-in',
-  'GET /v1/sessions': 'signed-in',
-  'DELETE /v1/sessions/:id': 'signed-in',
-  'GET /v1/tokens': 'signed-in',
-  'POST /v1/tokens': 'signed-in',
-  'DELETE /v1/tokens/:id': 'signed-in',
-  'GET /v1/people': 'people-manage',
-  'POST /v1/people': 'people-manage',
-  'PATCH /v1/people/:id': 'people-manage',
-  'DELETE /v1/people/:id': 'people-manage',
-  'GET /v1/settings': 'signed-in',
-  'PATCH /v1/settings': 'settings',
-  'POST /v1/keys/rotate': 'settings',
+  'POST /v1/setup': ['public', 'none'],
+  'POST /v1/sign-in': ['public', 'none'],
+  'POST /v1/sign-out': ['signed-in', 'none'],
+  'GET /v1/me': ['signed-in', 'none'],
+  'POST /v1/me/password': ['signed-in', 'none'],
+  'GET /v1/sessions': ['signed-in', 'none'],
+  'DELETE /v1/sessions/:id': ['signed-in', 'none'],
+  'GET /v1/tokens': ['signed-in', 'none'],
+  'POST /v1/tokens': ['signed-in', 'none'],
+  'DELETE /v1/tokens/:id': ['signed-in', 'none'],
+  'GET /v1/people': ['people-manage', 'whole'],
+  'POST /v1/people': ['people-manage', 'whole'],
+  'PATCH /v1/people/:id': ['people-manage', 'whole'],
+  'DELETE /v1/people/:id': ['people-manage', 'whole'],
+  'GET /v1/roles': ['people-manage', 'whole'],
+  'POST /v1/roles': ['roles-manage', 'whole'],
+  'PATCH /v1/roles/:name': ['roles-manage', 'whole'],
+  'DELETE /v1/roles/:name': ['roles-manage', 'whole'],
+  'GET /v1/settings': ['signed-in', 'none'],
+  'PATCH /v1/settings': ['settings', 'whole'],
+  'POST /v1/keys/rotate': ['settings', 'whole'],
 
-  'GET /v1/catalogue': 'signed-in',
-  'POST /v1/actions': 'respond',
-  'GET /v1/actions': 'view',
-  'GET /v1/actions.csv': 'view',
-  'GET /v1/actions/:id': 'view',
-  'POST /v1/actions/:id/approve': 'approve',
-  'POST /v1/actions/:id/reject': 'approve',
-  'POST /v1/actions/:id/cancel': 'respond-or-approve',
-  'POST /v1/actions/:id/undo': 'respond',
-  'POST /v1/actions/approve': 'approve',
-  'POST /v1/actions/reject': 'approve',
-  'POST /v1/actions/undo': 'respond',
-  'POST /v1/previews': 'respond-or-approve',
-  'GET /v1/in-force': 'view',
-  'GET /v1/summary': 'view',
-  'GET /v1/batches/:id': 'view',
+  'GET /v1/catalogue': ['signed-in', 'none'],
+  'POST /v1/actions': ['respond', 'scoped'],
+  'GET /v1/actions': ['view', 'scoped'],
+  'GET /v1/actions.csv': ['view', 'scoped'],
+  'GET /v1/actions.json': ['view', 'scoped'],
+  'GET /v1/actions/:id': ['view', 'scoped'],
+  'POST /v1/actions/:id/approve': ['approve', 'scoped'],
+  'POST /v1/actions/:id/reject': ['approve', 'scoped'],
+  'POST /v1/actions/:id/cancel': ['respond-or-approve', 'scoped'],
+  'POST /v1/actions/:id/undo': ['respond', 'scoped'],
+  'POST /v1/actions/approve': ['approve', 'scoped'],
+  'POST /v1/actions/reject': ['approve', 'scoped'],
+  'POST /v1/actions/undo': ['respond', 'scoped'],
+  'POST /v1/previews': ['respond-or-approve', 'scoped'],
+  'GET /v1/in-force': ['view', 'scoped'],
+  'GET /v1/summary': ['view', 'scoped'],
+  'GET /v1/batches/:id': ['view', 'scoped'],
 
-  'GET /v1/devices': 'view',
-  'GET /v1/devices/:id': 'view',
-  'PATCH /v1/devices/:id': 'devices-manage',
-  'POST /v1/devices/:id/revoke': 'devices-manage',
-  'POST /v1/devices/:id/break-glass-code': 'devices-manage',
-  'GET /v1/enrolment-tokens': 'devices-manage',
-  'POST /v1/enrolment-tokens': 'devices-manage',
-  'DELETE /v1/enrolment-tokens/:id': 'devices-manage',
+  'GET /v1/devices': ['view', 'scoped'],
+  'GET /v1/devices/:id': ['view', 'scoped'],
+  'PATCH /v1/devices/:id': ['devices-manage', 'scoped'],
+  'POST /v1/devices/:id/revoke': ['devices-manage', 'scoped'],
+  'POST /v1/devices/:id/break-glass-code': ['devices-manage', 'scoped'],
+  'GET /v1/enrolment-tokens': ['devices-manage', 'whole'],
+  'POST /v1/enrolment-tokens': ['devices-manage', 'whole'],
+  'DELETE /v1/enrolment-tokens/:id': ['devices-manage', 'whole'],
 
-  'POST /v1/alerts': 'alerts-ingest',
-  'POST /v1/alerts/bulk': 'alerts-ingest',
-  'GET /v1/alerts': 'view',
-  'GET /v1/alerts/:id': 'view',
-  'POST /v1/alerts/:id/assign': 'alerts-manage',
-  'GET /v1/investigations': 'view',
-  'POST /v1/investigations': 'alerts-manage',
-  'GET /v1/investigations/:id': 'view',
-  'POST /v1/investigations/:id/terminate': 'alerts-manage',
-  'POST /v1/investigations/:id/undo': 'respond',
-  'GET /v1/actions/:id/decisions': 'view',
-  'GET /v1/groups': 'view',
-  'POST /v1/groups': 'settings',
-  'POST /v1/groups/preview': 'settings',
-  'PATCH /v1/groups/:id': 'settings',
-  'POST /v1/groups/:id/move': 'settings',
-  'DELETE /v1/groups/:id': 'settings',
-  'GET /v1/exclusions': 'view',
-  'POST /v1/exclusions': 'settings',
-  'DELETE /v1/exclusions/:id': 'settings',
-  'GET /v1/rollouts': 'view',
-  'GET /v1/rollouts/:batch': 'view',
-  'POST /v1/rollouts/:batch/resume': 'approve',
-  'POST /v1/rollouts/:batch/abort': 'approve',
+  'POST /v1/alerts': ['alerts-ingest', 'whole'],
+  'POST /v1/alerts/bulk': ['alerts-ingest', 'whole'],
+  'GET /v1/alerts': ['view', 'scoped'],
+  'GET /v1/alerts/:id': ['view', 'scoped'],
+  'POST /v1/alerts/:id/assign': ['alerts-manage', 'scoped'],
+  'GET /v1/investigations': ['view', 'scoped'],
+  'POST /v1/investigations': ['alerts-manage', 'scoped'],
+  'GET /v1/investigations/:id': ['view', 'scoped'],
+  'POST /v1/investigations/:id/terminate': ['alerts-manage', 'scoped'],
+  'POST /v1/investigations/:id/undo': ['respond', 'scoped'],
+  'GET /v1/actions/:id/decisions': ['view', 'scoped'],
+  'GET /v1/groups': ['view', 'scoped'],
+  'POST /v1/groups': ['settings', 'whole'],
+  'POST /v1/groups/preview': ['settings', 'whole'],
+  'PATCH /v1/groups/:id': ['settings', 'whole'],
+  'POST /v1/groups/:id/move': ['settings', 'whole'],
+  'DELETE /v1/groups/:id': ['settings', 'whole'],
+  'GET /v1/exclusions': ['view', 'scoped'],
+  'POST /v1/exclusions': ['settings', 'whole'],
+  'DELETE /v1/exclusions/:id': ['settings', 'whole'],
+  'GET /v1/rollouts': ['view', 'scoped'],
+  'GET /v1/rollouts/:batch': ['view', 'scoped'],
+  'POST /v1/rollouts/:batch/resume': ['approve', 'scoped'],
+  'POST /v1/rollouts/:batch/abort': ['approve', 'scoped'],
 
-  'GET /v1/audit': 'audit-read',
-  'GET /v1/audit/export': 'audit-read',
-  'GET /v1/audit/key': 'signed-in',
-  'GET /v1/events': 'view',
+  'GET /v1/audit': ['audit-read', 'scoped'],
+  'GET /v1/audit/export': ['audit-read', 'whole'],
+  'GET /v1/audit/key': ['signed-in', 'none'],
+  'GET /v1/events': ['view', 'scoped'],
 }
 
 declare module 'fastify' {
@@ -142,11 +155,15 @@ export function enforceRules(app: FastifyInstance, rules = access): void {
   })
   app.addHook('onRequest', async (request) => {
     if (request.is404) return
-    const rule = ruleOf(rules, request.method, request.routeOptions.url ?? '')
-    if (rule === undefined) throw new RecourseError('forbidden')
+    const found = ruleOf(rules, request.method, request.routeOptions.url ?? '')
+    if (found === undefined) throw new RecourseError('forbidden')
+    const [rule, reach] = found
     if (rule === 'public') return
     if (request.refusal !== null) throw request.refusal
-    if (!allows(rule, callerOf(request))) throw new RecourseError('forbidden')
+    const caller = callerOf(request)
+    if (!allows(rule, caller)) throw new RecourseError('forbidden')
+    if (reach === 'whole' && caller.groups !== null)
+      throw new RecourseError('forbidden', 'only for who sees every device')
   })
 }
 
@@ -156,14 +173,15 @@ export function callerOf(request: FastifyRequest): Caller {
   return request.recognised.caller
 }
 
-const ruleOf = (rules: typeof access, method: string, url: string): Rule | undefined =>
+const ruleOf = (rules: typeof access, method: string, url: string): readonly [Rule, Reach] | undefined =>
   Object.hasOwn(rules, `${method} ${url}`)
     ? rules[`${method} ${url}`]
     : method === 'HEAD' && Object.hasOwn(rules, `GET ${url}`)
       ? rules[`GET ${url}`]
       : undefined
 
-function allows(rule: Exclude<Rule, 'public'>, { permissions }: Caller): boolean {
+/** Whether a rule lets somebody with these permissions in. */
+export function allows(rule: Exclude<Rule, 'public'>, { permissions }: Pick<Caller, 'permissions'>): boolean {
   const some = (head: string) => [...permissions].some((it) => it.startsWith(head))
   switch (rule) {
     case 'signed-in':

@@ -24,7 +24,7 @@ describe('[ACC3] the table of access', () => {
 
   /** What this app registers; devices and the dashboard bring their own routes when the whole server starts. */
   const routesWith = (matches: (rule: Rule) => boolean) =>
-    Object.entries(access).flatMap(([route, rule]) => {
+    Object.entries(access).flatMap(([route, [rule]]) => {
       const [method = '', url = ''] = route.split(' ')
       const here = server.app.hasRoute({ method, url })
       return here && matches(rule) ? [{ method: method as 'GET' | 'POST', url: url.replace(':id', 'x') }] : []

@@ -14,6 +14,7 @@ import { canBeUndone, requestUndo, undoWish } from '../actions/undo.ts'
 import { foundEvidence } from '../alerts/alert.ts'
 import { groupOf } from '../groups/membership.ts'
 import { actorOf, type Caller } from '../people/permissions.ts'
+import { seenBy } from '../people/scope.ts'
 import type { Schema } from '../store/schema.ts'
 import type { InvestigationRow } from './decide-evidence.ts'
 import { addFindings, openOrJoin } from './findings.ts'
@@ -36,7 +37,7 @@ export async function startInvestigation(
   caller: Caller,
   wanted: z.infer<typeof startWish>,
 ): Promise<{ id: InvestigationId; opened: boolean }> {
-  const device = await transaction
+  const device = await seenBy(transaction, caller)
     .selectFrom('device')
     .select(['name', 'status', 'platform'])
     .where('id', '=', wanted.device)
@@ -73,8 +74,12 @@ export async function startInvestigation(
   return { id: row.id, opened }
 }
 
-async function mustFind(transaction: Transaction<Schema>, id: InvestigationId): Promise<InvestigationRow> {
-  const row = await findInvestigation(transaction, id)
+async function mustFind(
+  transaction: Transaction<Schema>,
+  caller: Caller,
+  id: InvestigationId,
+): Promise<InvestigationRow> {
+  const row = await findInvestigation(seenBy(transaction, caller), id)
   if (row === undefined) throw new RecourseError('not_found', `there is no investigation ${id}`)
   return row
 }
@@ -103,7 +108,7 @@ export async function terminateInvestigation(
   id: InvestigationId,
   why: string,
 ): Promise<void> {
-  const row = await mustFind(transaction, id)
+  const row = await mustFind(transaction, caller, id)
   if (row.ended_at !== null) throw new RecourseError('already_ended', `the investigation is ${row.state}`)
   await changeInvestigation(deps, transaction, id, { terminated_by: caller.name })
   await deps.audit.append(transaction, {
@@ -141,7 +146,7 @@ export async function undoInvestigation(
   id: InvestigationId,
   wanted: z.infer<typeof undoAllWish>,
 ): Promise<UndoneInvestigation> {
-  await mustFind(transaction, id)
+  await mustFind(transaction, caller, id)
   const rows = await actionsOf(transaction, id)
   const undoable = rows.filter(canBeUndone)
   if (undoable.length === 0) throw new RecourseError('nothing_to_undo', 'nothing that it did is in force')

@@ -1,4 +1,4 @@
-import type { Transaction } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import type { ActionId, InvestigationId } from '../../protocol/ids.ts'
 import type { ActionDeps } from '../actions/deps.ts'
 import type { ActionRow } from '../actions/life.ts'
@@ -15,11 +15,8 @@ import { standingOf, type Thing } from './standing.ts'
  * - Waiting is counted once: a stretch ends, and is added, when what it waits for changes.
  */
 
-export const findInvestigation = (
-  transaction: Transaction<Schema>,
-  id: InvestigationId,
-): Promise<InvestigationRow | undefined> =>
-  transaction.selectFrom('investigation').selectAll().where('id', '=', id).executeTakeFirst()
+export const findInvestigation = (db: Kysely<Schema>, id: InvestigationId): Promise<InvestigationRow | undefined> =>
+  db.selectFrom('investigation').selectAll().where('id', '=', id).executeTakeFirst()
 
 /** Everything found, with what was decided for it and where its action stands. */
 export async function thingsOf(

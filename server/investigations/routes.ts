@@ -9,8 +9,10 @@ import { type Cursors, cursorText } from '../actions/cursor.ts'
 import type { ActionDeps } from '../actions/deps.ts'
 import { actionView, viewActions } from '../actions/views.ts'
 import { canonicalJson } from '../audit/canonical-json.ts'
+import { callerOf } from '../http/access.ts'
 import { answerOnce } from '../http/answer-once.ts'
 import type { Caller } from '../people/permissions.ts'
+import { seenBy } from '../people/scope.ts'
 import type { Schema } from '../store/schema.ts'
 import { startInvestigation, startWish, terminateInvestigation, undoAllWish, undoInvestigation } from './by-people.ts'
 import {
@@ -68,10 +70,12 @@ export function investigationRoutes(bare: FastifyInstance, deps: ActionDeps & { 
         response: { 200: z.strictObject({ items: z.array(investigationView), next: z.string().nullable() }) },
       },
     },
-    async ({ query: { state, device, open, cursor, limit } }) => {
+    async (request) => {
+      const { state, device, open, cursor, limit } = request.query
+      const seen = seenBy(store.read, callerOf(request))
       const name = `investigations ${canonicalJson([state ?? null, device ?? null, open ?? null])}`
       const [at, id] = cursor === undefined ? [Number.MAX_SAFE_INTEGER, ''] : cursors.read(name, cursor)
-      let select = store.read.selectFrom('investigation').selectAll()
+      let select = seen.selectFrom('investigation').selectAll()
       if (state !== undefined) select = select.where('state', 'in', state)
       if (device !== undefined) select = select.where('device_id', '=', device)
       if (open !== undefined) select = select.where('ended_at', open === 'true' ? 'is' : 'is not', null)
@@ -86,7 +90,7 @@ export function investigationRoutes(bare: FastifyInstance, deps: ActionDeps & { 
       const shown = rows.slice(0, limit)
       const last = shown.at(-1)
       return {
-        items: await viewInvestigations(store.read, source.nowMs(), shown),
+        items: await viewInvestigations(seen, source.nowMs(), shown),
         next: rows.length > limit && last !== undefined ? cursors.write(name, [last.opened_at, last.id]) : null,
       }
     },
@@ -102,7 +106,7 @@ export function investigationRoutes(bare: FastifyInstance, deps: ActionDeps & { 
         response: { 200: investigationDetail },
       },
     },
-    async (request) => viewOne(store.read, request.params.id),
+    async (request) => viewOne(seenBy(store.read, callerOf(request)), request.params.id),
   )
 
   app.post(
@@ -184,7 +188,7 @@ export function investigationRoutes(bare: FastifyInstance, deps: ActionDeps & { 
       },
     },
     async (request) => {
-      const rows = await store.read
+      const rows = await seenBy(store.read, callerOf(request))
         .selectFrom('decision')
         .selectAll()
         .where('action_id', '=', request.params.id)

@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
-import type { Permission } from '../people/permissions.ts'
+import { seenTexts } from '../people/mentions.ts'
+import type { Permission, Rights } from '../people/permissions.ts'
 import type { EventTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
@@ -13,11 +14,8 @@ export interface Feed {
   wake(): void
   /** Called after each wake, at most once per turn of the event loop. */
   subscribe(listener: () => void): Disposable
-  /** What follows the number, as far as the permissions let one see; and up to where that was looked through. */
-  after(
-    id: number,
-    permissions: ReadonlySet<Permission>,
-  ): Promise<{ events: Selectable<EventTable>[]; through: number }>
+  /** What follows the number, as far as the rights let one see; and up to where that was looked through. */
+  after(id: number, rights: Rights): Promise<{ events: Selectable<EventTable>[]; through: number }>
   /** The numbers there are: oldest kept and newest; 0 when there is none. */
   range(): Promise<{ oldest: number; newest: number }>
 }
@@ -40,7 +38,7 @@ export function newFeed(store: Store): Feed {
       listeners.add(listener)
       return { [Symbol.dispose]: () => listeners.delete(listener) }
     },
-    after: async (id, permissions) => {
+    after: async (id, rights) => {
       const events = await store.read
         .selectFrom('event')
         .selectAll()
@@ -49,7 +47,10 @@ export function newFeed(store: Store): Feed {
         .limit(eventsAtOnce)
         .execute()
       const through = events.at(-1)?.id ?? id
-      return { events: events.filter((event) => permissions.has(neededFor(event.type))), through }
+      const allowed = events.filter((event) => rights.permissions.has(neededFor(event.type)))
+      const texts = allowed.map((event) => event.body)
+      const seen = await seenTexts(store.read, rights, texts)
+      return { events: allowed.filter((event, at) => seen[at] === true || ofNoDevice(event.type)), through }
     },
     range: async () => {
       const found = await store.read
@@ -62,6 +63,9 @@ export function newFeed(store: Store): Feed {
 }
 
 const seenByAll = new Set(['action', 'device', 'setting', 'alert', 'investigation', 'group', 'rollout'])
+
+/** Kinds that never name a device. */
+const ofNoDevice = (type: string): boolean => type === 'setting.changed'
 
 /** What one must be allowed to see an event; kinds that nobody thought of are for those who manage people. */
 function neededFor(type: string): Permission {

@@ -70,7 +70,7 @@ export function liveRoutes(app: FastifyInstance, { store, feed }: { store: Store
             const caller = await callerNow(store.read, callerOf(request))
             if (!caller.permissions.has('view')) return end()
             for (let more = true; more && !raw.destroyed; ) {
-              const { events, through } = await feed.after(last, caller.permissions)
+              const { events, through } = await feed.after(last, caller)
               more = through > last
               last = through
               const text = events.map((it) => `id: ${it.id}\nevent: ${it.type}\ndata: ${it.body}\n\n`).join('')

@@ -2,7 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { RecourseError } from '../../protocol/errors.ts'
 import type { Source } from '../source.ts'
 import type { Store } from '../store/store.ts'
-import { type Caller, inBoth, permissionsOf } from './permissions.ts'
+import { type Caller, inBoth } from './permissions.ts'
+import { rightsOf } from './roles.ts'
 import { hashSecret, sameHash } from './secrets.ts'
 import { readScopes } from './tokens.ts'
 
@@ -10,7 +11,7 @@ import { readScopes } from './tokens.ts'
 export interface Recognised {
   readonly caller: Caller
   /** Stable name of the session or token, for rate limits and lists; no secret. */
-  readonly by: { readonly kind: 'session' | 'token'; readonly id: string }
+  readonly by: { readonly kind: 'session' | 'token' | 'client'; readonly id: string }
 }
 
 /** Use is noted once in so long, so that reading does not become writing. */
@@ -36,8 +37,9 @@ export async function byToken(store: Store, source: Source, header: string): Pro
     await store.write((it) => it.updateTable('api_token').set({ last_used_at: now }).where('id', '=', id).execute())
   }
   const scopes = new Set(readScopes(row.scopes))
-  const permissions = inBoth(scopes, permissionsOf[row.role])
-  return { caller: { operatorId: row.operator_id, name: row.name, permissions }, by: { kind: 'token', id } }
+  const { permissions, groups } = await rightsOf(store.read, row.role)
+  const caller = { operatorId: row.operator_id, name: row.name, permissions: inBoth(scopes, permissions), groups }
+  return { caller, by: { kind: 'token', id } }
 }
 
 /** Whose session this is; null when it ended, so that a browser with an old cookie can sign in again. */
@@ -56,7 +58,7 @@ export async function bySession(store: Store, source: Source, secret: string): P
       it.updateTable('session').set({ last_used_at: now }).where('secret_hash', '=', hash).execute(),
     )
   }
-  const caller = { operatorId: row.operator_id, name: row.name, permissions: permissionsOf[row.role] }
+  const caller = { operatorId: row.operator_id, name: row.name, ...(await rightsOf(store.read, row.role)) }
   return { caller, by: { kind: 'session', id: sessionIdOf(hash) } }
 }
 

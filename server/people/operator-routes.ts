@@ -10,6 +10,7 @@ import type { PeopleDeps } from './deps.ts'
 import { changeOperator, insertOperator, operatorName, operatorView, role, viewOperator } from './operators.ts'
 import { password } from './passwords.ts'
 import { actorOf, type Caller } from './permissions.ts'
+import { mustGive } from './roles.ts'
 
 /** For those who manage people. */
 export function operatorRoutes(bare: FastifyInstance, deps: PeopleDeps): void {
@@ -46,6 +47,7 @@ export function operatorRoutes(bare: FastifyInstance, deps: PeopleDeps): void {
       const passwordHash = await deps.passwords.hash(request.body.password)
       const add = async (transaction: Transaction<Schema>, caller: Caller) => {
         if (!caller.permissions.has('people-manage')) throw new RecourseError('forbidden')
+        await mustGive(transaction, caller, as)
         const row = await insertOperator(deps, transaction, actorOf(caller), { name, passwordHash, role: as })
         return { status: 201, body: viewOperator(row) }
       }

@@ -5,7 +5,8 @@ import { newId, type OperatorId, operatorId } from '../../protocol/ids.ts'
 import { timeMs } from '../../protocol/outcome.ts'
 import type { OperatorTable, Schema } from '../store/schema.ts'
 import type { PeopleDeps } from './deps.ts'
-import { actorOf, type Caller, inBoth, permissionsOf, type Role } from './permissions.ts'
+import { actorOf, type Caller, covers, inBoth } from './permissions.ts'
+import { mustGive, rightsOf, roleName } from './roles.ts'
 
 /** Plain small letters only, so that no two names look alike; capitals are taken as small ones. */
 export const operatorName = z
@@ -13,15 +14,24 @@ export const operatorName = z
   .toLowerCase()
   .regex(/^[a-z0-9][a-z0-9._@-]{0,63}$/, 'letters a–z, digits and . _ @ -, at most 64')
 
-export const role = z.enum(['viewer', 'responder', 'administrator'])
+export const role = roleName
 
 export const operatorView = z
-  .strictObject({ id: operatorId, name: z.string(), role, disabled: z.boolean(), createdAt: timeMs })
+  .strictObject({
+    id: operatorId,
+    name: z.string(),
+    /** A program is changed where API clients are. */
+    kind: z.enum(['person', 'client']),
+    role: z.string(),
+    disabled: z.boolean(),
+    createdAt: timeMs,
+  })
   .meta({ id: 'Operator' })
 
 export const viewOperator = (row: Selectable<OperatorTable>): z.infer<typeof operatorView> => ({
   id: row.id,
   name: row.name,
+  kind: row.kind,
   role: row.role,
   disabled: row.disabled === 1,
   createdAt: row.created_at,
@@ -32,13 +42,19 @@ export async function insertOperator(
   deps: Pick<PeopleDeps, 'source' | 'audit'>,
   transaction: Transaction<Schema>,
   actor: string,
-  wanted: { readonly name: string; readonly passwordHash: string; readonly role: Role },
+  wanted: {
+    readonly name: string
+    readonly passwordHash: string
+    readonly role: string
+    readonly kind?: 'person' | 'client'
+  },
 ): Promise<Selectable<OperatorTable>> {
   const taken = await transaction.selectFrom('operator').select('id').where('name', '=', wanted.name).executeTakeFirst()
   if (taken !== undefined) throw new RecourseError('name_taken')
   const row = {
     id: newId<OperatorId>(deps.source),
     name: wanted.name,
+    kind: wanted.kind ?? ('person' as const),
     password_hash: wanted.passwordHash,
     role: wanted.role,
     disabled: 0,
@@ -51,12 +67,12 @@ export async function insertOperator(
 }
 
 export interface OperatorChange {
-  readonly role?: Role | undefined
+  readonly role?: string | undefined
   readonly disabled?: boolean | undefined
   readonly passwordHash?: string | undefined
 }
 
-/** Throws RecourseError `not_found`, `last_administrator`. Sessions and tokens end when somebody is disabled or gets a new password. */
+/** Throws RecourseError `not_found`, `last_administrator`, `forbidden` for somebody who may do more than the caller. Sessions and tokens end when somebody is disabled or gets a new password. */
 export async function changeOperator(
   deps: Pick<PeopleDeps, 'audit'>,
   transaction: Transaction<Schema>,
@@ -66,6 +82,13 @@ export async function changeOperator(
 ): Promise<Selectable<OperatorTable>> {
   const row = await transaction.selectFrom('operator').selectAll().where('id', '=', id).executeTakeFirst()
   if (row === undefined) throw new RecourseError('not_found', `there is no operator ${id}`)
+  if (id !== caller.operatorId && !covers(caller, await rightsOf(transaction, row.role))) {
+    throw new RecourseError('forbidden', 'they may do more than you')
+  }
+  if (row.kind === 'client' && change.passwordHash !== undefined) {
+    throw new RecourseError('request_invalid', 'a program has no password')
+  }
+  if (change.role !== undefined && change.role !== row.role) await mustGive(transaction, caller, change.role)
   const next = {
     role: change.role ?? row.role,
     disabled: change.disabled === undefined ? row.disabled : change.disabled ? 1 : 0,
@@ -76,6 +99,7 @@ export async function changeOperator(
     .selectFrom('operator')
     .select('id')
     .where('role', '=', 'administrator')
+    .where('kind', '=', 'person')
     .where('disabled', '=', 0)
     .execute()
   if (administrators.length === 0) throw new RecourseError('last_administrator')
@@ -97,6 +121,10 @@ export async function changeOperator(
 const endAccess = async (transaction: Transaction<Schema>, id: OperatorId) => {
   await transaction.deleteFrom('session').where('operator_id', '=', id).execute()
   await transaction.deleteFrom('api_token').where('operator_id', '=', id).execute()
+  await transaction
+    .deleteFrom('access_token')
+    .where('client_id', 'in', (it) => it.selectFrom('api_client').select('id').where('operator_id', '=', id))
+    .execute()
 }
 
 /** The caller as they are now: rights that were taken away since they came in are gone. Throws RecourseError `not_signed_in`. */
@@ -107,5 +135,6 @@ export async function callerNow(db: Kysely<Schema>, caller: Caller): Promise<Cal
     .where('id', '=', caller.operatorId)
     .executeTakeFirst()
   if (row === undefined || row.disabled === 1) throw new RecourseError('not_signed_in')
-  return { ...caller, permissions: inBoth(caller.permissions, permissionsOf[row.role]) }
+  const { permissions, groups } = await rightsOf(db, row.role)
+  return { ...caller, permissions: inBoth(caller.permissions, permissions), groups }
 }

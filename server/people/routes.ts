@@ -13,10 +13,12 @@ import { operatorRoutes } from './operator-routes.ts'
 import { changeOperator } from './operators.ts'
 import { password } from './passwords.ts'
 import { actorOf } from './permissions.ts'
+import { roleRoutes } from './role-routes.ts'
+import { permission } from './roles.ts'
 import { setUp, setUpWish } from './setup.ts'
 import { setUpPage, setUpScript, setUpStyle } from './setup-page.ts'
 import { signIn } from './sign-in.ts'
-import { makeToken, permission, readScopes, tokenView, tokenWish } from './tokens.ts'
+import { makeToken, readScopes, tokenView, tokenWish } from './tokens.ts'
 
 export interface PeopleRoutesDeps extends PeopleDeps {
   readonly cookie: { readonly name: string; readonly secure: boolean }
@@ -261,4 +263,5 @@ export function peopleRoutes(bare: FastifyInstance, deps: PeopleRoutesDeps): voi
   )
 
   operatorRoutes(app, deps)
+  roleRoutes(app, deps)
 }

@@ -27,7 +27,7 @@ export async function signIn(
   const within = await store.write((transaction) => countTry(transaction, source.nowMs(), keys))
   if (!within) throw new RecourseError('too_many_tries')
   const row = await store.read.selectFrom('operator').selectAll().where('name', '=', name).executeTakeFirst()
-  const usable = row !== undefined && row.disabled === 0 ? row : null
+  const usable = row !== undefined && row.disabled === 0 && row.kind === 'person' ? row : null
   const matches = await deps.passwords.verify(usable?.password_hash ?? null, password)
   if (!matches || usable === null) {
     await store.write((transaction) =>

@@ -5,9 +5,8 @@ import { timeMs } from '../../protocol/outcome.ts'
 import type { Schema } from '../store/schema.ts'
 import type { PeopleDeps } from './deps.ts'
 import { actorOf, type Caller, type Permission, permissions } from './permissions.ts'
+import { permission } from './roles.ts'
 import { hashSecret, newSecret } from './secrets.ts'
-
-export const permission = z.enum(permissions as [Permission, ...Permission[]])
 
 /** Printable text on one line: names are shown on screens and terminals. */
 export const plainName = z

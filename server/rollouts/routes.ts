@@ -9,7 +9,9 @@ import { comment } from '../../protocol/mandate.ts'
 import { timeMs } from '../../protocol/outcome.ts'
 import { hasEnded } from '../../protocol/status.ts'
 import type { ActionDeps } from '../actions/deps.ts'
+import { callerOf } from '../http/access.ts'
 import { answerOnce } from '../http/answer-once.ts'
+import { seenBy } from '../people/scope.ts'
 import type { Schema } from '../store/schema.ts'
 import { failuresIn } from './standing.ts'
 import { abortRollout, findRollout, membersOf, resumeRollout } from './waves.ts'
@@ -114,18 +116,20 @@ export function rolloutRoutes(bare: FastifyInstance, deps: ActionDeps): void {
         response: { 200: z.strictObject({ rollouts: z.array(rolloutView) }) },
       },
     },
-    async ({ query: { state } }) => {
-      let select = store.read.selectFrom('rollout').select('batch_id')
+    async (request) => {
+      const { state } = request.query
+      const seen = seenBy(store.read, callerOf(request))
+      let select = seen.selectFrom('rollout').select('batch_id')
       if (state !== undefined) select = select.where('state', '=', state)
       const rows = await select.orderBy('created_at', 'desc').limit(100).execute()
-      return { rollouts: await Promise.all(rows.map((row) => viewRollout(deps, store.read, row.batch_id))) }
+      return { rollouts: await Promise.all(rows.map((row) => viewRollout(deps, seen, row.batch_id))) }
     },
   )
 
   app.get(
     '/v1/rollouts/:batch',
     { schema: { tags, summary: 'How far a rollout is', params: byBatch, response: { 200: rolloutView } } },
-    async (request) => viewRollout(deps, store.read, request.params.batch),
+    async (request) => viewRollout(deps, seenBy(store.read, callerOf(request)), request.params.batch),
   )
 
   app.post(

@@ -9,6 +9,7 @@ import { type ActionRow, touchActions } from '../actions/life.ts'
 import { queueExpiry, signMandate } from '../actions/sign.ts'
 import { appendEvents } from '../live/feed.ts'
 import { actorOf, type Caller } from '../people/permissions.ts'
+import { seenBy } from '../people/scope.ts'
 import { readSettings } from '../settings.ts'
 import type { RolloutTable } from '../store/deciding-schema.ts'
 import type { Schema } from '../store/schema.ts'
@@ -231,6 +232,16 @@ async function mustBeOpen(transaction: Transaction<Schema>, caller: Caller, batc
     .executeTakeFirst()
   if (found === undefined) throw new RecourseError('not_found', `there is no rollout ${batch}`)
   const { action, ...rollout } = found
+  // Who sees only some of its devices cannot decide for all of them; who sees none does not hear of it.
+  const members = (db: Kysely<Schema>) =>
+    db
+      .selectFrom('action')
+      .select((it) => it.fn.countAll<number>().as('count'))
+      .where('batch_id', '=', batch)
+      .executeTakeFirstOrThrow()
+  const seen = Number((await members(seenBy(transaction, caller))).count)
+  if (seen === 0) throw new RecourseError('not_found', `there is no rollout ${batch}`)
+  if (seen < Number((await members(transaction)).count)) throw new RecourseError('forbidden')
   if (!caller.permissions.has(`approve:${action}`)) throw new RecourseError('forbidden')
   if (rollout.state !== 'running' && rollout.state !== 'halted') {
     throw new RecourseError('transition_illegal', `the rollout is ${rollout.state}`)

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { decidingTables } from './deciding-migration.ts'
 import { type BytesType, defineTables } from './define-tables.ts'
+import { outboundTables } from './outbound-migration.ts'
 import type { Schema } from './schema.ts'
 
 /** Brings the tables to the newest form. Throws when a migration fails; nothing of that one has then happened. */
@@ -9,7 +10,11 @@ export async function migrate(database: Kysely<Schema>, bytes: BytesType): Promi
   const migrator = new Migrator({
     db: database,
     provider: {
-      getMigrations: async () => ({ '0001-first-tables': firstTables(bytes), '0002-deciding': decidingTables(bytes) }),
+      getMigrations: async () => ({
+        '0001-first-tables': firstTables(bytes),
+        '0002-deciding': decidingTables(bytes),
+        '0003-outbound': outboundTables(bytes),
+      }),
     },
   })
   const { error } = await migrator.migrateToLatest()

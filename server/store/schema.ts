@@ -3,12 +3,13 @@ import type { ActionName } from '../../protocol/actions/index.ts'
 import type { ActionId, BatchId, DeviceGroupId, DeviceId, MandateId, OperatorId } from '../../protocol/ids.ts'
 import type { Effect, Status } from '../../protocol/status.ts'
 import type { DecidingSchema } from './deciding-schema.ts'
+import type { OutboundSchema } from './outbound-schema.ts'
 
 /**
  * The tables, for both dialects. Times are milliseconds since 1970, truth values 0 or 1, structured values JSON text,
  * what is signed stays the bytes that were signed.
  */
-export interface Schema extends DecidingSchema {
+export interface Schema extends DecidingSchema, OutboundSchema {
   device: DeviceTable
   enrolment_token: EnrolmentTokenTable
   certificate: CertificateTable
@@ -193,9 +194,12 @@ export interface ApprovalTable {
 export interface OperatorTable {
   id: OperatorId
   name: string
-  /** argon2id in its own text form. */
+  /** A program never signs in with a password. */
+  kind: Generated<'person' | 'client'>
+  /** argon2id in its own text form; empty for a program. */
   password_hash: string
-  role: 'viewer' | 'responder' | 'administrator'
+  /** Name of a role, built-in or made. */
+  role: string
   disabled: number
   created_at: number
 }
