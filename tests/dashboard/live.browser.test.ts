@@ -184,10 +184,10 @@ describe('[ACC2] the first start', () => {
       const link = fresh.server.setUpUrl ?? ''
       const { page } = browser
       await page.goto(link)
-      expect(page.url()).not.toContain('#')
       await page.getByLabel('Name').fill('ada')
+      expect(page.url()).not.toContain('#')
       await page.getByRole('textbox', { name: 'Password' }).fill(password)
-      await page.getByText('I work alone').click()
+      await page.getByRole('switch', { name: 'I work alone' }).click()
       await page.getByRole('button', { name: 'Create administrator' }).click()
       await page.getByRole('heading', { name: 'Keep this recovery key offline' }).waitFor()
       await page.getByRole('button', { name: 'I have kept it, go on' }).click()

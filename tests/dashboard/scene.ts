@@ -54,6 +54,19 @@ export async function playScene(world: World): Promise<Scene> {
     if (found === undefined) throw new Error(`there is no device ${at}`)
     return found
   }
+  await admin.call('POST', '/v1/groups', {
+    name: 'Servers',
+    rule: [
+      { property: 'name', operator: 'starts-with', value: 'lin-' },
+      { property: 'platform', operator: 'equals', value: 'linux' },
+    ],
+    level: 'semi-core',
+  })
+  await admin.call('POST', '/v1/groups', {
+    name: 'Workstations',
+    rule: [{ property: 'name', operator: 'starts-with', value: 'ws-' }],
+    level: 'full',
+  })
   const rows: Record<string, string> = {}
   const keep = (name: string, ids: readonly string[]) => {
     rows[name] = ids[0] ?? ''
@@ -100,6 +113,55 @@ export async function playScene(world: World): Promise<Scene> {
       actions.map((it) => it.id),
     ),
   )
+  const script = device(5).plant('/tmp/.update/dropper.sh', 'curl | sh')
+  const shell = device(3).plant('/usr/bin/sshd-helper', 'back door')
+  const alert = (
+    key: string,
+    severity: string,
+    title: string,
+    device: string,
+    verdict: string,
+    item: object,
+    reasons: string[],
+  ) =>
+    admin.call<{ investigation: string | null }>('POST', '/v1/alerts', {
+      source: 'wazuh',
+      key,
+      title,
+      severity,
+      device,
+      at: Date.now(),
+      evidence: [{ item, verdict, reasons }],
+    })
+  await alert(
+    'a-1',
+    'high',
+    'Dropper in a temporary folder',
+    'ws-design-03',
+    'malicious',
+    { kind: 'file', ...script },
+    ['YARA rule SH_Dropper_7 matched.'],
+  )
+  const asked = await alert(
+    'a-2',
+    'high',
+    'Unknown program beside sshd',
+    'lin-build-07',
+    'malicious',
+    { kind: 'file', ...shell },
+    ['Not of any package, listens on 0.0.0.0:2222.'],
+  )
+  rows.investigation = asked.investigation ?? ''
+  await alert(
+    'a-3',
+    'medium',
+    'Beacon to a known address',
+    'printer-9',
+    'suspicious',
+    { kind: 'address', address: '203.0.113.66' },
+    ['Seen on three other hosts.'],
+  )
+
   const helper = device(7).machine.spawnProcess({ image: plantProgram(device(7), '/usr/local/bin/relay-helper') })
   const found = device(7).machine.processTable.find(helper)
   const process = {

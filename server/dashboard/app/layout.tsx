@@ -31,6 +31,9 @@ export const Layout = () => {
     { keys: 'g h', label: 'Go to History', group: 'Go', run: () => void goTo('history') },
     { keys: 'g f', label: 'Go to In force', group: 'Go', run: () => void goTo('in-force') },
     { keys: 'g d', label: 'Go to Devices', group: 'Go', run: () => void navigate({ to: '/devices' }) },
+    { keys: 'g i', label: 'Go to Investigations', group: 'Go', run: () => void navigate({ to: '/investigations' }) },
+    { keys: 'g l', label: 'Go to Alerts', group: 'Go', run: () => void navigate({ to: '/alerts' }) },
+    { keys: 'g g', label: 'Go to Device groups', group: 'Go', run: () => void navigate({ to: '/groups' }) },
     { keys: 'g a', label: 'Go to Audit', group: 'Go', run: () => void navigate({ to: '/audit' }) },
     { keys: 'g s', label: 'Go to Settings', group: 'Go', run: () => void navigate({ to: '/settings' }) },
   ])
@@ -61,6 +64,9 @@ const titles: readonly (readonly [prefix: string, title: string])[] = [
   ['/actions/history', 'History'],
   ['/actions/in-force', 'In force'],
   ['/devices', 'Devices'],
+  ['/groups', 'Device groups'],
+  ['/investigations', 'Investigations'],
+  ['/alerts', 'Alerts'],
   ['/audit', 'Audit'],
   ['/settings', 'Settings'],
 ]

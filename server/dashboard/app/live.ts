@@ -68,7 +68,15 @@ const reset = () => {
   for (const listener of listeners) listener([], true)
 }
 
-const eventTypes = ['action.changed', 'device.changed', 'setting.changed'] as const
+const eventTypes = [
+  'action.changed',
+  'device.changed',
+  'setting.changed',
+  'alert.changed',
+  'investigation.changed',
+  'group.changed',
+  'rollout.changed',
+] as const
 
 const open = () => {
   window.clearTimeout(retry)

@@ -23,8 +23,13 @@ const views: readonly Place[] = [
   { to: '/actions/history', label: 'History', icon: 'actions' },
   { to: '/actions/in-force', label: 'In force', icon: 'held' },
 ]
+const cases: readonly Place[] = [
+  { to: '/investigations', label: 'Investigations', icon: 'search' },
+  { to: '/alerts', label: 'Alerts', icon: 'warning' },
+]
 const rest: readonly Place[] = [
   { to: '/devices', label: 'Devices', icon: 'devices' },
+  { to: '/groups', label: 'Device groups', icon: 'groups' },
   { to: '/audit', label: 'Audit', icon: 'audit' },
   { to: '/settings', label: 'Settings', icon: 'settings' },
 ]
@@ -56,6 +61,7 @@ export const Navigation = ({ showHelp }: { showHelp: () => void }) => {
         {views.map((it) => (
           <Item key={it.to} {...it} count={it.to.endsWith('pending') ? pending : undefined} />
         ))}
+        {narrow ? null : cases.map((it) => <Item key={it.to} {...it} />)}
         <li className={classes.gap} aria-hidden="true" />
         {places.map((it) => (
           <Item key={it.to} {...it} />
@@ -126,6 +132,13 @@ const Foot = ({ showHelp }: { showHelp: () => void }) => {
             </Menu.Item>
           ))}
           <Menu.Divider />
+          {narrow
+            ? [...cases, { to: '/groups', label: 'Device groups', icon: 'groups' } as const].map((it) => (
+                <Menu.Item key={it.to} component={Link} to={it.to} leftSection={<Icon name={it.icon} size={16} />}>
+                  {it.label}
+                </Menu.Item>
+              ))
+            : null}
           {narrow && may('audit-read') ? (
             <Menu.Item component={Link} to="/audit" leftSection={<Icon name="audit" size={16} />}>
               Audit

@@ -90,6 +90,29 @@ const device = createRoute({
   },
   component: lazyRouteComponent(() => import('../features/devices/device-page.tsx'), 'DevicePage'),
 })
+const groups = createRoute({
+  getParentRoute: () => inside,
+  path: '/groups',
+  component: lazyRouteComponent(() => import('../features/groups/groups-page.tsx'), 'GroupsPage'),
+})
+const investigations = createRoute({
+  getParentRoute: () => inside,
+  path: '/investigations',
+  component: lazyRouteComponent(
+    () => import('../features/investigations/investigations-page.tsx'),
+    'InvestigationsPage',
+  ),
+})
+const investigation = createRoute({
+  getParentRoute: () => inside,
+  path: '/investigations/$id',
+  component: lazyRouteComponent(() => import('../features/investigations/investigation-page.tsx'), 'InvestigationPage'),
+})
+const alerts = createRoute({
+  getParentRoute: () => inside,
+  path: '/alerts',
+  component: lazyRouteComponent(() => import('../features/alerts/alerts-page.tsx'), 'AlertsPage'),
+})
 const audit = createRoute({
   getParentRoute: () => inside,
   path: '/audit',
@@ -111,7 +134,20 @@ const settings = createRoute({
 const tree = root.addChildren([
   signInRoute,
   setUpRoute,
-  inside.addChildren([overview, actionsHome, actions, devices, device, audit, settingsHome, settings]),
+  inside.addChildren([
+    overview,
+    actionsHome,
+    actions,
+    devices,
+    device,
+    groups,
+    investigations,
+    investigation,
+    alerts,
+    audit,
+    settingsHome,
+    settings,
+  ]),
 ])
 
 export const makeRouter = (queries: QueryClient) =>

@@ -14,6 +14,7 @@ import { EmptyState, MissingScreen, Trouble } from '../../ui/screens.tsx'
 import { useTableLayout } from '../../ui/table-layout.ts'
 import { type Action, type View, views, viewTitles } from './action.ts'
 import classes from './actions.module.css'
+import { BatchBar } from './batch-bar.tsx'
 import type { Deed } from './can.ts'
 import { columnsOf, compactAction } from './columns.tsx'
 import { DeedSheet } from './deed-sheet.tsx'
@@ -174,6 +175,7 @@ const ActionList = ({ view }: { view: View }) => {
           <SavedViews view={view} search={search} person={me?.name ?? ''} />
         </div>
       </div>
+      {search.batch === undefined ? null : <BatchBar batch={search.batch} />}
       <div className={classes.table}>
         {fresh > 0 && rows.length > 0 ? (
           <div className={classes.fresh}>

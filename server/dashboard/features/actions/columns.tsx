@@ -28,53 +28,53 @@ const all: Readonly<Record<string, Column<Action>>> = {
   action: {
     id: 'action',
     head: 'Action',
-    width: 190,
+    width: 160,
     cell: (row) => <span className={classes.title}>{row.title}</span>,
   },
-  target: { id: 'target', head: 'Target', width: 280, cell: (row) => <Target row={row} /> },
-  device: { id: 'device', head: 'Device', width: 150, cell: (row) => text(row.device.name) },
+  target: { id: 'target', head: 'Target', width: 210, cell: (row) => <Target row={row} /> },
+  device: { id: 'device', head: 'Device', width: 120, cell: (row) => text(row.device.name) },
   status: {
     id: 'status',
     head: 'Status',
-    width: 190,
+    width: 176,
     cell: (row) => <StatusMark status={row.status} />,
   },
   effect: {
     id: 'effect',
     head: 'In force',
-    width: 132,
+    width: 118,
     cell: (row) =>
       row.effect === 'none' ? <span className={classes.none}>–</span> : <EffectMark effect={row.effect} />,
   },
-  proved: { id: 'proved', head: 'Proved', width: 110, cell: (row) => time(row.provedAt) },
+  proved: { id: 'proved', head: 'Proved', width: 100, cell: (row) => time(row.provedAt) },
   stated: { id: 'stated', head: 'Device last said', width: 130, cell: (row) => time(row.statedAt ?? null) },
   until: {
     id: 'until',
     head: 'Ends by itself',
-    width: 120,
+    width: 110,
     cell: (row) =>
       row.until === null ? <span className={classes.none}>–</span> : <TimeLeft until={row.until} past="now" />,
   },
-  requestedBy: { id: 'requestedBy', head: 'Asked by', width: 120, cell: (row) => text(row.requestedBy) },
-  decidedBy: { id: 'decidedBy', head: 'Decided by', width: 130, cell: (row) => text(row.decidedBy) },
+  requestedBy: { id: 'requestedBy', head: 'Asked by', width: 96, cell: (row) => text(row.requestedBy) },
+  decidedBy: { id: 'decidedBy', head: 'Decided by', width: 100, cell: (row) => text(row.decidedBy) },
   source: { id: 'source', head: 'Source', width: 150, cell: (row) => text(sources[row.source] ?? row.source) },
-  comment: { id: 'comment', head: 'Why', width: 220, cell: (row) => text(row.comment) },
-  created: { id: 'created', head: 'Asked', width: 120, cell: (row) => time(row.createdAt) },
+  comment: { id: 'comment', head: 'Why', width: 150, cell: (row) => text(row.comment) },
+  created: { id: 'created', head: 'Asked', width: 96, cell: (row) => time(row.createdAt) },
   ended: { id: 'ended', head: 'Ended', width: 120, cell: (row) => time(row.endedAt) },
   expires: {
     id: 'expires',
     head: 'Expires in',
-    width: 110,
+    width: 96,
     cell: (row) =>
       row.expiresAt === null ? <span className={classes.none}>–</span> : <TimeLeft until={row.expiresAt} />,
   },
-  risk: { id: 'risk', head: 'Risk', width: 110, cell: (row) => <RiskMark risk={row.risk} /> },
+  risk: { id: 'risk', head: 'Risk', width: 104, cell: (row) => <RiskMark risk={row.risk} /> },
   id: { id: 'id', head: 'Id', width: 300, cell: (row) => <code>{row.id}</code> },
 }
 
 const shown: Readonly<Record<View, readonly string[]>> = {
   pending: ['action', 'target', 'device', 'risk', 'requestedBy', 'created', 'expires', 'comment'],
-  history: ['action', 'target', 'device', 'status', 'effect', 'requestedBy', 'decidedBy', 'created'],
+  history: ['action', 'target', 'device', 'status', 'effect', 'decidedBy', 'created'],
   'in-force': ['action', 'target', 'device', 'effect', 'proved', 'until', 'decidedBy', 'created'],
 }
 

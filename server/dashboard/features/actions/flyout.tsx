@@ -22,6 +22,7 @@ import { Proof } from './proof.tsx'
 import { actionQuery } from './queries.ts'
 import { EffectMark, RiskMark, StatusMark } from './status.tsx'
 import { Timeline } from './timeline.tsx'
+import { Why } from './why.tsx'
 import { commandFor, willDo } from './words.ts'
 
 /** Everything about one action, beside whatever page is open. Its address is a link to the action. */
@@ -129,6 +130,7 @@ const Body = ({ row, close }: { row: Action; close: () => void }) => {
           : `${visible(row.device.name)} was told to ${willDo(row)}.`}
       </p>
       <Facts row={row} />
+      <Why row={row} />
       {row.status === 'pending-approval' ? <Plan row={row} /> : null}
       <Timeline row={row} />
       <Proof row={row} />
