@@ -17,9 +17,20 @@ export interface DeviceWish {
   readonly unable?: readonly string[]
 }
 
+const facts = {
+  osName: 'Model',
+  osVersion: '1',
+  architecture: 'x64',
+  agentVersion: '1',
+  bootId: 'b007',
+  simulated: false,
+  addresses: [],
+}
+
 /** Lets a device in, as enrolment does: it goes to its group and takes up what waited for it. */
 export async function letIn(server: TestServer, wish: DeviceWish): Promise<DeviceId> {
   const id = newId<DeviceId>(server.source)
+  const platform = wish.platform ?? 'linux'
   const capabilities = actionNames.map((action) =>
     wish.unable?.includes(action)
       ? { action, support: 'unsupported', reason: 'not on this machine' }
@@ -31,8 +42,8 @@ export async function letIn(server: TestServer, wish: DeviceWish): Promise<Devic
       .values({
         id,
         name: wish.name,
-        platform: wish.platform ?? 'linux',
-        facts: JSON.stringify({ capabilities, hostName: wish.hostName ?? wish.name }),
+        platform,
+        facts: JSON.stringify({ ...facts, platform, hostName: wish.hostName ?? wish.name, capabilities }),
         tags: JSON.stringify(wish.tags ?? []),
         status: 'active',
         enrolled_at: server.source.nowMs(),

@@ -107,7 +107,6 @@ export async function startTestServer(
     rateLimits?: RateLimits
     passwords?: Passwords
     deviceRoutes?: boolean
-    more?: (app: FastifyInstance) => void
   } = {},
 ): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'recourse-server-'))
@@ -150,7 +149,6 @@ export async function startTestServer(
       },
       ready: () => true,
       connectedDevices: () => 0,
-      ...(options.more && { more: options.more }),
       more: async (it) => {
         if (options.deviceRoutes !== true) return
         const deps: DeviceDeps = {

@@ -1,10 +1,14 @@
 import { Command, CommanderError } from 'commander'
 import { askSecret } from './ask-secret.ts'
 import { actionCommands } from './commands/actions.ts'
+import { alertCommands } from './commands/alerts.ts'
 import { auditCommands } from './commands/audit.ts'
 import { decideCommands } from './commands/decide.ts'
 import { deviceCommands } from './commands/devices.ts'
+import { groupCommands } from './commands/groups.ts'
+import { investigationCommands } from './commands/investigations.ts'
 import { proposeCommands } from './commands/propose.ts'
+import { rolloutCommands } from './commands/rollouts.ts'
 import { signInCommands } from './commands/sign-in.ts'
 import type { Context } from './context.ts'
 import { CliFailure, connect, exitCodes } from './control-plane.ts'
@@ -39,7 +43,18 @@ export async function run(argv: readonly string[], { environment, out, err }: Su
     forget: () => forgetSignIn(environment),
     askSecret,
   }
-  for (const add of [signInCommands, deviceCommands, proposeCommands, decideCommands, actionCommands, auditCommands]) {
+  for (const add of [
+    signInCommands,
+    deviceCommands,
+    proposeCommands,
+    decideCommands,
+    actionCommands,
+    alertCommands,
+    investigationCommands,
+    groupCommands,
+    rolloutCommands,
+    auditCommands,
+  ]) {
     add(program, context)
   }
   inheritExit(program)
