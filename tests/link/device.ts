@@ -1,6 +1,7 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Core } from '../../agent/core/core.ts'
 import type { Log } from '../../agent/core/log.ts'
@@ -30,7 +31,17 @@ export const facts: DeviceFacts = {
 
 export const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
-export const newFolder = (): string => mkdtempSync(join(tmpdir(), 'recourse-device-'))
+const folders: string[] = []
+afterAll(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+})
+
+/** A folder for a device; it goes with the last test of the file. */
+export function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'recourse-device-'))
+  folders.push(folder)
+  return folder
+}
 
 /** A small working core: an outbox that keeps its promises, and a note of what it was told. */
 export function modelCore() {
