@@ -2,12 +2,14 @@
 // Names after `--` take those rows only; --json prints one object {rows: […]} and nothing else.
 
 import { parseArgs } from 'node:util'
+import { dashboardRows } from './dashboard.ts'
 import { journalRows } from './journal.ts'
 import { latencyRows } from './latency.ts'
 import { noise } from './noise.ts'
 import { type BenchResult, type BenchRow, resultOf } from './row.ts'
+import { vaultRows } from './vault.ts'
 
-const rows: readonly BenchRow[] = [...journalRows, ...latencyRows]
+const rows: readonly BenchRow[] = [...vaultRows, ...journalRows, ...latencyRows, ...dashboardRows]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

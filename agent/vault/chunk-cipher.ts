@@ -98,5 +98,5 @@ export const inOrder = async <T>(
   }
 }
 
-/** Two threads at work, one result being used, one chunk waiting. */
-const mostUnderWay = 4
+/** Enough for two threads to go on while a result is written or hashed here. */
+const mostUnderWay = 8
