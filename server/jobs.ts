@@ -52,6 +52,7 @@ export const jobs = ({ actions, auditSigner, refresh }: JobsDeps): Job[] => {
         await pruneEvents(store, now)
         await store.write(async (transaction) => {
           await transaction.deleteFrom('session').where('expires_at', '<=', now).execute()
+          await transaction.deleteFrom('access_token').where('expires_at', '<=', now).execute()
           await transaction.deleteFrom('api_token').where('expires_at', '<=', now).execute()
           await transaction
             .deleteFrom('idempotency')

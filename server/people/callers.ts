@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { RecourseError } from '../../protocol/errors.ts'
 import type { Source } from '../source.ts'
 import type { Store } from '../store/store.ts'
+import { clientPermissions } from './clients.ts'
 import { type Caller, inBoth } from './permissions.ts'
 import { rightsOf } from './roles.ts'
 import { hashSecret, sameHash } from './secrets.ts'
@@ -22,6 +23,7 @@ export const sessionIdOf = (secretHash: string): string => secretHash.slice(0, 1
 
 /** Who holds this token; null for none. Rejects with `not_signed_in` when it is wrong, expired or its operator is gone. */
 export async function byToken(store: Store, source: Source, header: string): Promise<Recognised> {
+  if (header.startsWith('Bearer rca_')) return byAccessToken(store, source, header)
   const [, id, secret] = /^Bearer rct_([0-9a-f]{16})_([A-Za-z0-9_-]{43})$/.exec(header) ?? []
   if (id === undefined || secret === undefined) throw new RecourseError('not_signed_in')
   const row = await store.read
@@ -40,6 +42,29 @@ export async function byToken(store: Store, source: Source, header: string): Pro
   const { permissions, groups } = await rightsOf(store.read, row.role)
   const caller = { operatorId: row.operator_id, name: row.name, permissions: inBoth(scopes, permissions), groups }
   return { caller, by: { kind: 'token', id } }
+}
+
+/** The program behind an access token; its share of calls is counted for it, however many tokens it has. */
+async function byAccessToken(store: Store, source: Source, header: string): Promise<Recognised> {
+  const [, id, secret] = /^Bearer rca_([0-9a-f]{16})_([A-Za-z0-9_-]{43})$/.exec(header) ?? []
+  if (id === undefined || secret === undefined) throw new RecourseError('not_signed_in')
+  const row = await store.read
+    .selectFrom('access_token')
+    .innerJoin('api_client', 'api_client.id', 'access_token.client_id')
+    .innerJoin('operator', 'operator.id', 'api_client.operator_id')
+    .select(['access_token.secret_hash', 'access_token.scopes', 'access_token.expires_at', 'access_token.client_id'])
+    .select(['api_client.revoked_at', 'operator_id', 'operator.name', 'operator.role', 'operator.disabled'])
+    .where('access_token.id', '=', id)
+    .executeTakeFirst()
+  if (row === undefined || !sameHash(row.secret_hash, hashSecret(secret))) throw new RecourseError('not_signed_in')
+  if (row.disabled === 1 || row.revoked_at !== null || row.expires_at <= source.nowMs()) {
+    throw new RecourseError('not_signed_in')
+  }
+  const { permissions, groups } = await clientPermissions(store.read, row)
+  return {
+    caller: { operatorId: row.operator_id, name: row.name, permissions, groups },
+    by: { kind: 'client', id: row.client_id },
+  }
 }
 
 /** Whose session this is; null when it ended, so that a browser with an old cookie can sign in again. */

@@ -8,6 +8,7 @@ import type { Signed } from '../../protocol/mandate.ts'
 import { timeMs } from '../../protocol/outcome.ts'
 import { callerOf } from '../http/access.ts'
 import { sessionIdOf } from './callers.ts'
+import { clientRoutes } from './client-routes.ts'
 import type { PeopleDeps } from './deps.ts'
 import { operatorRoutes } from './operator-routes.ts'
 import { changeOperator } from './operators.ts'
@@ -264,4 +265,5 @@ export function peopleRoutes(bare: FastifyInstance, deps: PeopleRoutesDeps): voi
 
   operatorRoutes(app, deps)
   roleRoutes(app, deps)
+  clientRoutes(app, deps)
 }

@@ -51,10 +51,11 @@ const keysOf = (name: string, client: string) => ({
 })
 
 /** Counts a try against each of the keys; false when one of them has had too many. */
-async function countTry(
+export async function countTry(
   transaction: Transaction<Schema>,
   now: number,
   keys: ReturnType<typeof keysOf>,
+  most: { readonly [kind in keyof typeof limits]: number } = limits,
 ): Promise<boolean> {
   await transaction.deleteFrom('sign_in_failure').where('window_ends_at', '<=', now).execute()
   let within = true
@@ -65,7 +66,7 @@ async function countTry(
       .onConflict((it) => it.column('key').doUpdateSet((old) => ({ count: old('sign_in_failure.count', '+', 1) })))
       .returning('count')
       .executeTakeFirstOrThrow()
-    if (row.count > limits[kind]) within = false
+    if (row.count > most[kind]) within = false
   }
   return within
 }
