@@ -70,6 +70,7 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
 }
 
 const added = (a: ShardCounts, b: ShardCounts): ShardCounts => ({
+  processes: a.processes + b.processes,
   devices: a.devices + b.devices,
   connected: a.connected + b.connected,
   hostileConnected: a.hostileConnected + b.hostileConnected,

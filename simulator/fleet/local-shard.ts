@@ -88,6 +88,7 @@ export async function openLocalShard(options: ShardOptions): Promise<Shard> {
     async counts() {
       const all = [...devices.values()]
       return {
+        processes: 1,
         devices: all.length,
         connected: all.filter((device) => device.connected()).length,
         hostileConnected: [...hostile.values()].filter((device) => device.connected()).length,

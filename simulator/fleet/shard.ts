@@ -69,6 +69,7 @@ export type Command = { readonly devices: readonly number[] } & (
 )
 
 export interface ShardCounts {
+  readonly processes: number
   readonly devices: number
   readonly connected: number
   readonly hostileConnected: number
@@ -81,6 +82,7 @@ export interface ShardCounts {
 }
 
 export const noCounts: ShardCounts = {
+  processes: 0,
   devices: 0,
   connected: 0,
   hostileConnected: 0,

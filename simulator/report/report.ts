@@ -29,6 +29,7 @@ export interface Report {
   readonly fleet: {
     readonly startedMs: number
     readonly rssBytes: number
+    /** What each device added. */
     readonly rssPerDeviceBytes: number
     readonly openFiles: number
     readonly lives: number

@@ -110,6 +110,7 @@ export async function runScenario(options: RunOptions): Promise<Report> {
       }
     },
   }
+  const before = await fleet.counts()
   try {
     await stage.step('every device enrols and connects', async () => {
       if (plane.own !== null) await operator.setRules({ rolloutFrom: scenario.wavesFrom ?? 1_000 })
@@ -139,7 +140,7 @@ export async function runScenario(options: RunOptions): Promise<Report> {
       scenario: scenario.name,
       seed,
       devices: options.devices,
-      processes: options.processes,
+      processes: counts.processes,
       startedAt,
       durationMs: Math.round(performance.now() - began),
       steps,
@@ -151,7 +152,7 @@ export async function runScenario(options: RunOptions): Promise<Report> {
       fleet: {
         startedMs,
         rssBytes: counts.rssBytes,
-        rssPerDeviceBytes: Math.round(counts.rssBytes / options.devices),
+        rssPerDeviceBytes: Math.round((counts.rssBytes - before.rssBytes) / options.devices),
         openFiles: counts.openFiles,
         lives: counts.lives,
         cuts: counts.cuts,

@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest'
+import { modelHost } from '../../agent/host/model/host.ts'
+import { birthOf, changedSince } from './birth.ts'
+import { plainMix, profileOf } from './profile.ts'
+import { sceneOf } from './scenery.ts'
+import { witnessOf } from './witness.ts'
+
+const now = () => 1_800_000_000_000
+const linux = { ...plainMix, windows: 0 }
+const targetOf = (scene: ReturnType<typeof sceneOf>, name: string) => {
+  const found = scene.targets.find((target) => target.name === name)
+  if (found === undefined) throw new Error(`no ${name}`)
+  return found
+}
+
+describe('[SIM1] a simulated device', () => {
+  test('is the same for the same seed and index, and another one otherwise', () => {
+    expect(profileOf(7, 3, plainMix)).toEqual(profileOf(7, 3, plainMix))
+    const one = sceneOf(7, profileOf(7, 3, linux), now)
+    const again = sceneOf(7, profileOf(7, 3, linux), now)
+    expect(one.machine.snapshot()).toEqual(again.machine.snapshot())
+    const other = sceneOf(8, profileOf(8, 3, linux), now)
+    expect(other.machine.snapshot()).not.toEqual(one.machine.snapshot())
+  })
+
+  test('keeps what it is when the fleet around it changes', () => {
+    const hostless = ({ hostile: _, ...rest }: ReturnType<typeof profileOf>) => rest
+    expect(hostless(profileOf(7, 3, { ...plainMix, hostile: 1 }))).toEqual(hostless(profileOf(7, 3, plainMix)))
+  })
+
+  test('has its shares of platforms and ages over a thousand', () => {
+    const all = Array.from({ length: 1_000 }, (_, index) =>
+      profileOf(1, index, { ...plainMix, windows: 0.3, hostile: 0.1 }),
+    )
+    const share = (is: (profile: (typeof all)[number]) => boolean) => all.filter(is).length / all.length
+    expect(share(({ platform }) => platform === 'windows')).toBeCloseTo(0.3, 1)
+    expect(share(({ hostile }) => hostile !== null)).toBeCloseTo(0.07, 1)
+    expect(new Set(all.map(({ address }) => address)).size).toBe(1_000)
+  })
+
+  test('its witness sees an effect come and go, whoever did it', () => {
+    const scene = sceneOf(7, profileOf(7, 3, linux), now)
+    const witness = witnessOf(scene)
+    const birth = birthOf(scene)
+    const pid = Number(targetOf(scene, 'beacon').things[0]?.replace('process ', ''))
+    const handle = modelHost(scene.machine).processes.open(pid)
+    handle?.suspend()
+    witness.look()
+    expect(witness.targets()).toContainEqual({ name: 'beacon', inEffect: true, came: 1, went: 0 })
+    expect(changedSince(birth, scene)).toEqual([`process ${pid}`])
+    handle?.resume()
+    witness.look()
+    expect(witness.targets()).toContainEqual({ name: 'beacon', inEffect: false, came: 1, went: 1 })
+    expect(changedSince(birth, scene)).toEqual([])
+  })
+
+  test('a single changed byte, mode or name is a difference from its birth', () => {
+    const scene = sceneOf(7, profileOf(7, 3, linux), now)
+    const birth = birthOf(scene)
+    const path = String(targetOf(scene, 'tool').params['path'])
+    scene.machine.change(path, { mode: 0o777 })
+    scene.machine.writeFile('/etc/new', 'x')
+    expect(changedSince(birth, scene)).toEqual(expect.arrayContaining([`file ${path}`, 'file /etc/new']))
+  })
+})
