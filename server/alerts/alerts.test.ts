@@ -161,6 +161,26 @@ describe('alerts about devices that are not there', () => {
     expect(await count('action')).toBe(1)
   })
 
+  test('[POL5] a device that has enrolled and not connected yet has not said what it can do; the alert waits for that', async () => {
+    const facts = { osName: 'Model', hostName: 'new', capabilities: [] }
+    const early = await bring(server, fileAlert('new'))
+    await change(server, web, { name: 'new', facts: JSON.stringify(facts) })
+    const late = await bring(server, fileAlert(web))
+    expect((await list()).items.map((it) => it.reason)).toEqual([
+      'The device has not connected yet.',
+      'The device has not connected yet.',
+    ])
+    const capabilities = [{ action: 'quarantine-file', support: 'supported', reason: '' }]
+    await change(server, web, { facts: JSON.stringify({ ...facts, capabilities }) })
+    const { items } = await list()
+    expect(items.map((it) => [it.id, it.status]).sort()).toEqual(
+      [
+        [early.id, 'investigated'],
+        [late.id, 'investigated'],
+      ].sort(),
+    )
+  })
+
   test('[POL5] it is taken up when a device gets the name, too', async () => {
     const alert = await bring(server, fileAlert('till-1'))
     await change(server, web, { name: 'Till-1' })
