@@ -71,28 +71,59 @@ export async function sweepRollouts(deps: ActionDeps): Promise<void> {
     .where('state', 'in', ['running', 'halted'])
     .execute()
   for (const { batch_id: batch } of open) {
-    await deps.store.write(async (transaction) => {
+    const asked = await deps.store.write(async (transaction) => {
       const rollout = await findRollout(transaction, batch)
-      if (rollout?.state === 'running') return advance(deps, transaction, rollout)
-      if (rollout?.state !== 'halted') return
+      if (rollout?.state === 'running') await advance(deps, transaction, rollout)
+      if (rollout?.state !== 'halted') return []
       const { approvalDays } = await readSettings(transaction)
-      if ((rollout.halted_at ?? 0) + approvalDays * 86_400_000 > deps.source.nowMs()) return
-      await abort(deps, transaction, rollout, { name: 'server', actor: 'server' }, 'nobody decided in time')
+      if ((rollout.halted_at ?? 0) + approvalDays * 86_400_000 > deps.source.nowMs()) return []
+      return abort(deps, transaction, rollout, { name: 'server', actor: 'server' }, 'nobody decided in time')
     })
+    for (const row of asked) deps.devices.cancel(row.device_id, row.id)
   }
 }
 
+/**
+ * Where the members stand, without their rows: this is asked for each of a thousand reports, and most change nothing. Who is connected
+ * matters only for what is queued.
+ */
+async function standingsOf(
+  { devices }: Pick<ActionDeps, 'devices'>,
+  db: Kysely<Schema>,
+  batch: BatchId,
+): Promise<MemberStanding[]> {
+  const of = db
+    .selectFrom('rollout_member')
+    .innerJoin('action', 'action.id', 'rollout_member.action_id')
+    .where('rollout_member.batch_id', '=', batch)
+  const counts = await of
+    .select(['rollout_member.wave', 'action.status', (it) => it.fn.countAll<number>().as('count')])
+    .where('action.status', '!=', 'queued')
+    .groupBy(['rollout_member.wave', 'action.status'])
+    .execute()
+  const queued = await of
+    .select(['rollout_member.wave', 'action.status', 'action.device_id'])
+    .where('action.status', '=', 'queued')
+    .execute()
+  return [
+    ...counts.flatMap(({ wave, status, count }) =>
+      Array.from({ length: Number(count) }, () => ({ wave, status, connected: true })),
+    ),
+    ...queued.map(({ wave, status, device_id }) => ({ wave, status, connected: devices.connected(device_id) })),
+  ]
+}
+
 async function advance(deps: ActionDeps, transaction: Transaction<Schema>, rollout: RolloutRow): Promise<void> {
-  const members = await membersOf(deps, transaction, rollout.batch_id)
   const standing = {
     wave: rollout.wave,
     waves: rollout.waves,
     failurePercent: rollout.failure_percent,
     failuresAccepted: rollout.failures_accepted,
   }
-  switch (courseOf(standing, members)) {
-    case 'wait':
-      return
+  const course = courseOf(standing, await standingsOf(deps, transaction, rollout.batch_id))
+  if (course === 'wait') return
+  const members = await membersOf(deps, transaction, rollout.batch_id)
+  switch (course) {
     case 'complete':
       await change(deps, transaction, rollout, { state: 'completed', ended_at: deps.source.nowMs() }, 'server')
       return
