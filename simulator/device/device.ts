@@ -1,7 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Core } from '../../agent/core/core.ts'
-import { factsOf } from '../../agent/facts.ts'
+import { factsOf, findCapabilities } from '../../agent/facts.ts'
+import { modelHost } from '../../agent/host/model/host.ts'
 import { seeded } from '../../agent/host/model/seed.ts'
 import { enrol } from '../../agent/link/enrol.ts'
 import type { Identity } from '../../agent/link/identity.ts'
@@ -12,7 +13,7 @@ import type { Order } from '../../protocol/mandate.ts'
 import type { DeviceFacts, InForceEntry } from '../../protocol/messages.ts'
 import type { Door } from '../network/relay.ts'
 import { type Birth, birthOf, changedSince } from './birth.ts'
-import { type Life, startLife } from './life.ts'
+import { type Life, registryOf, startLife } from './life.ts'
 import type { Profile } from './profile.ts'
 import { type Scene, sceneOf } from './scenery.ts'
 import { type TargetSeen, type Witness, witnessOf } from './witness.ts'
@@ -249,9 +250,11 @@ const enrolTries = 8
 
 /** A crowd at the door is told to wait; so it waits. */
 async function enrolled({ folder, enrolAt, token, profile }: DeviceDeps, scene: Scene): Promise<Identity> {
+  const capabilities = await findCapabilities(modelHost(scene.machine), registryOf(profile))
+  const facts = { ...bareFacts(profile, scene), capabilities }
   for (let attempt = 1; ; attempt++) {
     try {
-      const { identity } = await enrol({ folder, ...enrolAt, token, facts: bareFacts(profile, scene) })
+      const { identity } = await enrol({ folder, ...enrolAt, token, facts })
       return identity
     } catch (failure) {
       if (attempt === enrolTries) throw failure

@@ -61,7 +61,7 @@ export interface LifeDeps {
 const older = unsupported('This agent is older than the action.')
 
 /** What an agent of this age can do. */
-const registryOf = ({ old }: Profile): Registry =>
+export const registryOf = ({ old }: Profile): Registry =>
   old ? { ...registry, 'isolate-device': { linux: older, windows: older } } : registry
 
 export async function startLife(deps: LifeDeps): Promise<Life> {

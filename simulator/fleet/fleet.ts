@@ -50,10 +50,10 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
     members: () => members,
     async perform(command) {
       await Promise.all(
-        shards.map((shard, at) => {
+        shards.flatMap((shard, at) => {
           const { from, to } = bounds[at] ?? { from: 0, to: 0 }
           const own = command.devices.filter((index) => index >= from && index < to)
-          return own.length === 0 ? null : shard.perform({ ...command, devices: own })
+          return own.length === 0 ? [] : [shard.perform({ ...command, devices: own })]
         }),
       )
     },

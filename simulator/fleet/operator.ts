@@ -127,7 +127,7 @@ export function openOperator(url: string, { asking, deciding }: { asking: Pass; 
     let cursor: string | null = null
     do {
       const query = new URLSearchParams({ ...filter, limit: '200', ...(cursor === null ? {} : { cursor }) })
-      const read: z.infer<typeof page> = await get(`${path}?${query}`, page)
+      const read: z.infer<typeof page> = await get(`${path}?${query.toString()}`, page)
       found.push(...read.items)
       cursor = read.next
     } while (cursor !== null)

@@ -158,7 +158,7 @@ export async function openRelay({ random, to }: RelayOptions): Promise<Relay> {
     counts: () => ({ open: sockets.size, ...counts }),
     close: () =>
       new Promise((resolve) => {
-        for (const door of [...doors]) door.close()
+        for (const door of doors) door.close()
         for (const socket of sockets) socket.destroy()
         holder.close(() => resolve())
       }),

@@ -1,4 +1,4 @@
-import { seeded } from '../../agent/host/model/seed.ts'
+import type { seeded } from '../../agent/host/model/seed.ts'
 import type { ActionName } from '../../protocol/actions/index.ts'
 import type { Mix } from '../device/profile.ts'
 import type { TargetName } from '../device/scenery.ts'

@@ -4,12 +4,16 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { startServer } from '../../server/server.ts'
 import type { Plane } from '../../simulator/fleet/control-plane.ts'
-import { type Operator, openOperator, setUpPeople } from '../../simulator/fleet/operator.ts'
+import { type Operator, openOperator, type Pass, setUpPeople } from '../../simulator/fleet/operator.ts'
 
 /** A whole control plane in this process, set up with two people, and a token that lets so many devices in. */
-export async function inProcessPlane(
-  devices: number,
-): Promise<{ plane: Plane; operator: Operator; token: string; close(): Promise<void> }> {
+export async function inProcessPlane(devices: number): Promise<{
+  plane: Plane
+  operator: Operator
+  people: { asking: Pass; deciding: Pass }
+  token: string
+  close(): Promise<void>
+}> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'recourse-plane-'))
   const listen = { host: '127.0.0.1', port: 0 }
   const server = await startServer({
@@ -23,7 +27,8 @@ export async function inProcessPlane(
   })
   const { url, setUpUrl } = server
   if (setUpUrl === null) throw new Error('a new control plane gave no set-up link')
-  const operator = openOperator(url, await setUpPeople(url, setUpUrl))
+  const people = await setUpPeople(url, setUpUrl)
+  const operator = openOperator(url, people)
   await operator.setRules({ rolloutFrom: 1_000 })
   return {
     plane: {
@@ -34,6 +39,7 @@ export async function inProcessPlane(
       own: null,
     },
     operator,
+    people,
     token: await operator.enrolmentToken(devices),
     async close() {
       await server.stop()
