@@ -330,6 +330,12 @@ export class Session {
   }
 
   #fault(failure: unknown): void {
+    // Work that outlives its connection meets whatever is closed by then, the store at a stop; nothing was promised for it.
+    if (this.#phase === 'ending')
+      return this.#deps.log.debug(
+        { device: this.peer.device, err: failure },
+        'work for a connection that has ended failed',
+      )
     this.#deps.log.error({ device: this.peer.device, err: failure }, 'a connection ends because of a fault')
     this.end('fault')
   }
