@@ -24,8 +24,7 @@ const process = { kind: 'process', pid: 7, imageSha256: aHash }
 const rule = (value: string) => [{ property: 'name', operator: 'starts-with', value }]
 
 const pending = async (): Promise<ReturnType<typeof actionIn>[]> =>
-  ((await server.call(server.admin, 'GET', '/v1/actions?status=pending-approval&limit=200')).body['items'] ??
-    []) as never
+  (await server.call(server.admin, 'GET', '/v1/actions?status=pending-approval&limit=200')).body['items'] ?? []
 const decideAll = async (word: 'approve' | 'reject', by: Person, of: ReturnType<typeof actionIn>[]) => {
   const choices = of.map((it) => ({ action: it.id, contentHash: it.contentHash }))
   const answer = await server.call(by, 'POST', `/v1/actions/${word}`, { choices, comment: 'c', acrossTypes: true })

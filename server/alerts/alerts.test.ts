@@ -173,11 +173,11 @@ describe('alerts about devices that are not there', () => {
     const capabilities = [{ action: 'quarantine-file', support: 'supported', reason: '' }]
     await change(server, web, { facts: JSON.stringify({ ...facts, capabilities }) })
     const { items } = await list()
-    expect(items.map((it) => [it.id, it.status]).sort()).toEqual(
-      [
+    expect(new Map(items.map((it) => [it.id, it.status]))).toEqual(
+      new Map([
         [early.id, 'investigated'],
         [late.id, 'investigated'],
-      ].sort(),
+      ]),
     )
   })
 
@@ -248,11 +248,11 @@ describe('alerts by devices', () => {
     const other = await letIn(server, { name: 'other' })
     await say(web, 'k', { title: ' ' })
     await say(other, 'k', { verdict: 'suspicious' })
-    expect((await list()).items.map((it) => [it.device?.id, it.severity]).sort()).toEqual(
-      [
+    expect(new Map((await list()).items.map((it) => [it.device?.id, it.severity]))).toEqual(
+      new Map([
         [web, 'high'],
         [other, 'medium'],
-      ].sort(),
+      ]),
     )
   })
 })

@@ -92,7 +92,16 @@ test('[API3] an investigation is started, shown, terminated and taken back from 
   const file = fileOf('evidence.json', JSON.stringify(evidence))
   const why = ['--comment', 'seen on call']
   const started = await recourse(
-    ...['--json', 'investigations', 'start', '--device', 'web-01', '--title', 'Odd', '--evidence', file, ...why],
+    '--json',
+    'investigations',
+    'start',
+    '--device',
+    'web-01',
+    '--title',
+    'Odd',
+    '--evidence',
+    file,
+    ...why,
   )
   expect(started.code).toBe(0)
   const { id } = JSON.parse(started.out) as { id: string }

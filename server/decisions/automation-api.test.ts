@@ -160,4 +160,4 @@ describe('the automation table, cell by cell, from the alert to the device', () 
 })
 
 const actionsOn = async (device: DeviceId): Promise<ReturnType<typeof actionIn>[]> =>
-  ((await server.call(server.admin, 'GET', `/v1/actions?device=${device}`)).body['items'] ?? []) as never
+  (await server.call(server.admin, 'GET', `/v1/actions?device=${device}`)).body['items'] ?? []

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DeviceId } from '../../protocol/ids.ts'
 import { bring, change, fileAlert, letIn, setLevel } from '../deciding-scene.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
-import { type Answered, actionIn, aHash, startTestServer, type TestServer } from '../test-app.ts'
+import { type Answered, type actionIn, aHash, startTestServer, type TestServer } from '../test-app.ts'
 import type { RuleRow } from './match.ts'
 
 let server: TestServer
@@ -145,7 +145,7 @@ describe('device groups', () => {
     const revision = (await groups())[0]?.revision
     const rename = (name: string) => server.call(server.admin, 'PATCH', `/v1/groups/${web}`, { name, revision })
     const answers = await Promise.all([rename('first'), rename('second')])
-    expect(answers.map((it) => it.status).sort()).toEqual([200, 409])
+    expect(answers.map((it) => it.status).sort((a, b) => a - b)).toEqual([200, 409])
     expect(answers.find((it) => it.status === 409)?.body['code']).toBe('content_changed')
   })
 

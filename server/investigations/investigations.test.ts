@@ -35,9 +35,9 @@ type Shown = { [key: string]: never } & {
 }
 const show = async (id: string | null): Promise<Shown> => (await investigationOf(server, id)) as never
 const list = async (query = ''): Promise<Shown[]> =>
-  ((await server.call(server.admin, 'GET', `/v1/investigations${query}`)).body['items'] ?? []) as never
+  (await server.call(server.admin, 'GET', `/v1/investigations${query}`)).body['items'] ?? []
 const actionsOn = async (device = web): Promise<ReturnType<typeof actionIn>[]> =>
-  ((await server.call(server.admin, 'GET', `/v1/actions?device=${device}`)).body['items'] ?? []) as never
+  (await server.call(server.admin, 'GET', `/v1/actions?device=${device}`)).body['items'] ?? []
 const decide = (word: 'approve' | 'reject', action: ReturnType<typeof actionIn> | undefined, as = ben) =>
   server.call(as, 'POST', `/v1/actions/${action?.id}/${word}`, { contentHash: action?.contentHash, comment: 'c' })
 const start = (body: object, as = ben) => server.call(as, 'POST', '/v1/investigations', body)

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { ActionId, DeviceId } from '../../protocol/ids.ts'
+import type { DeviceId } from '../../protocol/ids.ts'
 import { sweepDeciding } from '../deciding.ts'
 import { type Answered, actionsIn, quarantine, startTestServer, type TestServer } from '../test-app.ts'
 
@@ -240,7 +240,7 @@ test('[LIFE9] a canary that never answers holds the rest up, and a person may se
 test('[LIFE8] an undo of a large batch goes out in waves as well', async () => {
   const { actions } = await send()
   await settle()
-  const ids = actions.map((it) => it.id as ActionId)
+  const ids = actions.map((it) => it.id)
   const wish = { actions: ids, comment: 'was harmless', approve: true }
   const undone = await server.call(server.admin, 'POST', '/v1/actions/undo', wish)
   const batch = String(actionsIn(undone)[0]?.batch)

@@ -55,7 +55,7 @@ export function alertCommands(program: Command, context: Context): void {
       const controlPlane = context.controlPlane()
       const [only] = device === undefined ? [] : await findDevices(controlPlane, [device])
       const query = new URLSearchParams(Object.entries({ ...rest, ...(only && { device: only.id }) }))
-      const read = await controlPlane.get(`/v1/alerts?${query}`, page)
+      const read = await controlPlane.get(`/v1/alerts?${query.toString()}`, page)
       show(screen, read, () =>
         [
           table(

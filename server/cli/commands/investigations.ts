@@ -35,7 +35,8 @@ export function investigationCommands(program: Command, context: Context): void 
       const { device, open, ...rest } = options
       const [only] = device === undefined ? [] : await findDevices(controlPlane, [device])
       const given = { ...rest, ...(only && { device: only.id }), ...(open && { open: 'true' }) }
-      const read = await controlPlane.get(`/v1/investigations?${new URLSearchParams(Object.entries(given))}`, page)
+      const query = new URLSearchParams(Object.entries(given)).toString()
+      const read = await controlPlane.get(`/v1/investigations?${query}`, page)
       show(screen, read, () =>
         [
           table(

@@ -40,7 +40,7 @@ export function rolloutCommands(program: Command, context: Context): void {
       const query = new URLSearchParams(state === undefined ? {} : { state })
       const read = await context
         .controlPlane()
-        .get(`/v1/rollouts?${query}`, z.object({ rollouts: z.array(rolloutView) }))
+        .get(`/v1/rollouts?${query.toString()}`, z.object({ rollouts: z.array(rolloutView) }))
       show(screen, read.rollouts, () =>
         table(
           ['BATCH', 'ACTION', 'STATE', 'WAVE', 'SUCCEEDED', 'FAILED', 'ALL', 'SINCE'],
