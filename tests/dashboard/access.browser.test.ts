@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import axe from 'axe-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Browser, openBrowser } from './browser.ts'
 import { playScene, type Scene } from './scene.ts'
@@ -12,7 +11,6 @@ interface Finding {
   readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[]
 }
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const check = 'axe.run(document, { resultTypes: ["violations"] }).then((it) => JSON.stringify(it.violations))'
 
 let world: World
@@ -31,6 +29,10 @@ const pages = (): readonly (readonly [name: string, path: string, ready: string]
   ['in force', '/actions/in-force', 'Isolate device'],
   ['flyout', `/actions/history?action=${scene.rows.quarantined}`, 'The way back'],
   ['flyout of a pending one', `/actions/pending?action=${scene.rows.kill}`, 'Preview from the device'],
+  ['investigations', '/investigations', 'Unknown program beside sshd'],
+  ['investigation', `/investigations/${scene.rows.investigation}`, 'Take everything back'],
+  ['alerts', '/alerts', 'Beacon to a known address'],
+  ['groups', '/groups', 'Workstations'],
   ['devices', '/devices', 'edge-riga-02'],
   ['device', `/devices/${scene.devices[6]?.id}`, 'What can be done here'],
   ['form to respond', `/devices/${scene.devices[0]?.id}?respond=kill-process`, 'Why?'],
@@ -45,7 +47,7 @@ const pages = (): readonly (readonly [name: string, path: string, ready: string]
 ]
 
 async function findings({ page }: Browser): Promise<string[]> {
-  await page.evaluate(axe)
+  await page.evaluate(axe.source)
   const found = JSON.parse(await page.evaluate<string>(check)) as Finding[]
   return found
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')

@@ -14,7 +14,7 @@ const emptyEndings = /(?:Manager|Helper|Helpers|Util|Utils)$/
 /** The parts of a path without endings such as `.slow.test.ts`. */
 const namesIn = (file: string): string[] => {
   const folders = dirname(file).split('/')
-  return [...folders, basename(file).replace(/(\.(slow|device))?(\.test(-d)?|\.config)?\.tsx?$/, '')]
+  return [...folders, basename(file).replace(/(\.(slow|device|browser))?(\.test(-d)?|\.config)?\.tsx?$/, '')]
 }
 
 const linesOf = (file: string): string[] => read(file).split('\n')

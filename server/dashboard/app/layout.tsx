@@ -6,7 +6,7 @@ import classes from './layout.module.css'
 import { LinkBanner } from './link-banner.tsx'
 import { startLive } from './live.ts'
 import { Navigation } from './navigation.tsx'
-import { togglePalette } from './palette-store.ts'
+import { togglePalette, usePaletteCalls } from './palette-store.ts'
 
 const Palette = lazy(() => import('./palette.tsx').then((it) => ({ default: it.Palette })))
 const ShortcutList = lazy(() => import('./shortcut-list.tsx').then((it) => ({ default: it.ShortcutList })))
@@ -18,6 +18,16 @@ export const Layout = () => {
   const open = useRouterState({ select: (state) => (state.location.search as { action?: string }).action ?? null })
   const path = useRouterState({ select: (state) => state.location.pathname })
   const [help, setHelp] = useState(false)
+  const palette = usePaletteCalls() > 0
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key.toLowerCase() !== 'k' || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return
+      event.preventDefault()
+      togglePalette()
+    }
+    window.addEventListener('keydown', onKey)
+    return () => window.removeEventListener('keydown', onKey)
+  }, [])
   useEffect(startLive, [])
   useLiveQueries()
   useEffect(() => {
@@ -51,7 +61,7 @@ export const Layout = () => {
         </main>
       </div>
       <Suspense fallback={null}>
-        <Palette />
+        {palette ? <Palette /> : null}
         {help ? <ShortcutList close={() => setHelp(false)} /> : null}
         {open === null ? null : <Flyout key={open} id={open} />}
       </Suspense>

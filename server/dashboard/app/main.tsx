@@ -7,8 +7,10 @@ import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import * as z from 'zod'
+import { loadEarly } from './early.ts'
 import { Problem } from './problem.ts'
 import { makeRouter } from './router.tsx'
+import { sessionQuery } from './session.ts'
 import { theme, variables } from './theme.ts'
 
 // The content security policy forbids code made from text, which zod would otherwise try for speed.
@@ -28,6 +30,8 @@ const queries = new QueryClient({
     },
   },
 })
+loadEarly(window.location.pathname)
+void queries.prefetchQuery(sessionQuery)
 const router = makeRouter(queries)
 
 const root = document.getElementById('root')

@@ -1,14 +1,16 @@
 import { useMantineColorScheme } from '@mantine/core'
-import { Spotlight, type SpotlightActionData, type SpotlightActionGroupData } from '@mantine/spotlight'
+import '@mantine/spotlight/styles.css'
+import { Spotlight, type SpotlightActionData, type SpotlightActionGroupData, spotlight } from '@mantine/spotlight'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { actionNames, specOf } from '../../../protocol/actions/index.ts'
 import { actionId } from '../../../protocol/ids.ts'
 import { devicesQuery } from '../features/devices/queries.ts'
 import { Icon } from '../ui/icon.tsx'
 import { visible } from '../ui/plain-text.tsx'
 import { leave } from './leave.ts'
+import { usePaletteCalls } from './palette-store.ts'
 import { useMay } from './session.ts'
 
 const devicesShown = 6
@@ -20,6 +22,10 @@ export const Palette = () => {
   const [text, setText] = useState('')
   const devices = useQuery({ ...devicesQuery, enabled: text.length > 1 }).data ?? []
   const { setColorScheme } = useMantineColorScheme()
+  const calls = usePaletteCalls()
+  useEffect(() => {
+    if (calls > 0) spotlight.toggle()
+  }, [calls])
   const wanted = text.trim().toLowerCase()
   const found =
     wanted.length < 2 ? [] : devices.filter((it) => it.name.toLowerCase().includes(wanted)).slice(0, devicesShown)
@@ -118,7 +124,7 @@ export const Palette = () => {
       actions={groups}
       query={text}
       onQueryChange={setText}
-      shortcut={['mod + K']}
+      shortcut={null}
       nothingFound="Nothing by this name"
       highlightQuery
       scrollable

@@ -8,8 +8,6 @@ import {
   redirect,
 } from '@tanstack/react-router'
 import { readActionSearch } from '../features/actions/search.ts'
-import { SetUpPage } from '../features/sign-in/set-up-page.tsx'
-import { SignInPage } from '../features/sign-in/sign-in-page.tsx'
 import { ErrorScreen, MissingScreen } from '../ui/screens.tsx'
 import { Layout } from './layout.tsx'
 import { sessionQuery } from './session.ts'
@@ -33,10 +31,14 @@ const signInRoute = createRoute({
     // Only a path of this site: a link must not send anyone elsewhere after they signed in.
     return to !== undefined && /^\/(?![/\\])/.test(to) ? { to } : {}
   },
-  component: SignInPage,
+  component: lazyRouteComponent(() => import('../features/sign-in/sign-in-page.tsx'), 'SignInPage'),
 })
 
-const setUpRoute = createRoute({ getParentRoute: () => root, path: '/setup', component: SetUpPage })
+const setUpRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/setup',
+  component: lazyRouteComponent(() => import('../features/sign-in/set-up-page.tsx'), 'SetUpPage'),
+})
 
 /** Everything behind the sign-in. `?action=…` opens the flyout of that action on any page: each action has a link. */
 const inside = createRoute({

@@ -6,6 +6,7 @@ import {
   type MouseEvent,
   memo,
   type ReactNode,
+  useCallback,
   useEffect,
   useMemo,
   useRef,
@@ -42,7 +43,7 @@ export interface DataTableProps<Row> {
 
 const rowHeight = 40
 const compactHeight = 68
-const overscan = 14
+const overscan = 8
 /** Begin to read the next page this many rows before the end. */
 const readAhead = 120
 
@@ -51,7 +52,7 @@ const readAhead = 120
  * row, Space selects, Enter opens.
  */
 export function DataTable<Row>(props: DataTableProps<Row>) {
-  const { rows, idOf, layout, narrow, active, onActive, onOpen, selection, more, empty, label } = props
+  const { rows, idOf, layout, narrow, active, onActive, selection, more, empty, label } = props
   const scroller = useRef<HTMLDivElement>(null)
   const height = narrow ? compactHeight : rowHeight
   const virtualizer = useVirtualizer({
@@ -59,6 +60,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
     overscan,
+    useFlushSync: false,
   })
   const items = virtualizer.getVirtualItems()
   const lastDrawn = items.at(-1)?.index ?? 0
@@ -74,6 +76,15 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   useEffect(() => {
     if (activeAt >= 0) virtualizer.scrollToIndex(activeAt, { align: 'auto' })
   }, [activeAt, virtualizer])
+
+  // Rows are drawn once and kept; what they call must still be of the moment.
+  const latest = useRef(props)
+  latest.current = props
+  const pick = useCallback((row: unknown, reach: Reach) => latest.current.selection?.toggle(row as Row, reach), [])
+  const open = useCallback((row: unknown) => {
+    latest.current.onActive(latest.current.idOf(row as Row))
+    latest.current.onOpen(row as Row)
+  }, [])
 
   const go = (to: number) => {
     const row = rows[Math.max(0, Math.min(rows.length - 1, to))]
@@ -170,11 +181,8 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
                 active={id === active}
                 dimmed={props.dimmed?.(row) ?? false}
                 name={props.nameOf(row)}
-                onPick={(reach) => selection?.toggle(row, reach)}
-                onOpen={() => {
-                  onActive(id)
-                  onOpen(row)
-                }}
+                onPick={pick}
+                onOpen={open}
               />
             )
           })}
@@ -198,8 +206,8 @@ interface TableRowProps {
   readonly active: boolean
   readonly dimmed: boolean
   readonly name: string
-  onPick(reach: Reach): void
-  onOpen(): void
+  onPick(row: unknown, reach: Reach): void
+  onOpen(row: unknown): void
 }
 
 const sameRow = (a: TableRowProps, b: TableRowProps): boolean =>
@@ -214,11 +222,11 @@ const sameRow = (a: TableRowProps, b: TableRowProps): boolean =>
 
 const TableRow = memo(function TableRow(props: TableRowProps) {
   const { id, row, index, top, columns, compact, selectable, selected, active, dimmed, name, onPick, onOpen } = props
-  const open = (event: MouseEvent) => {
+  const onClick = (event: MouseEvent) => {
     if ((event.target as HTMLElement).closest('a, button, input, label') !== null) return
     // Selecting text in a row is not opening it.
     if (window.getSelection()?.type === 'Range') return
-    onOpen()
+    onOpen(row)
   }
   return (
     // The grid above has the focus and the keys; a row only answers to the pointer.
@@ -232,15 +240,16 @@ const TableRow = memo(function TableRow(props: TableRowProps) {
       data-active={active || undefined}
       data-dimmed={dimmed || undefined}
       style={{ transform: `translateY(${top}px)` }}
-      onClick={open}
+      onClick={onClick}
     >
       {selectable ? (
         <div role="gridcell" className={classes.check}>
-          <Checkbox
-            size="xs"
+          <input
+            type="checkbox"
+            className={classes.box}
             tabIndex={-1}
             checked={selected}
-            onClick={(event) => onPick(event.shiftKey ? 'range' : 'one')}
+            onClick={(event) => onPick(row, event.shiftKey ? 'range' : 'one')}
             onChange={() => undefined}
             aria-label={`Select ${name}`}
           />

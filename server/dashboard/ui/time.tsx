@@ -1,4 +1,3 @@
-import { Tooltip } from '@mantine/core'
 import { useNow } from './clock.ts'
 
 const second = 1_000
@@ -48,13 +47,13 @@ export function span(lengthMs: number): string {
     .join(' ')
 }
 
-/** A moment in local words; hover or focus shows it exactly. */
+/** A moment in local words; hovering shows it exactly. No floating layer: a list has hundreds of these. */
 export const When = ({ at, exact = false }: { at: number; exact?: boolean }) => {
   const now = useNow()
   return (
-    <Tooltip label={`${full.format(at)} · ${exactUtc(at)}`} openDelay={250} multiline maw={340}>
-      <time dateTime={new Date(at).toISOString()}>{exact ? full.format(at) : ago(at, now)}</time>
-    </Tooltip>
+    <time dateTime={new Date(at).toISOString()} title={`${full.format(at)} · ${exactUtc(at)}`}>
+      {exact ? full.format(at) : ago(at, now)}
+    </time>
   )
 }
 
@@ -62,8 +61,8 @@ export const When = ({ at, exact = false }: { at: number; exact?: boolean }) => 
 export const TimeLeft = ({ until, past = 'expired' }: { until: number; past?: string }) => {
   const now = useNow()
   return (
-    <Tooltip label={exactUtc(until)} openDelay={250}>
-      <time dateTime={new Date(until).toISOString()}>{until <= now ? past : span(until - now)}</time>
-    </Tooltip>
+    <time dateTime={new Date(until).toISOString()} title={exactUtc(until)}>
+      {until <= now ? past : span(until - now)}
+    </time>
   )
 }

@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core'
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { useCallback, useMemo, useRef, useState, useSyncExternalStore } from 'react'
+import { lazy, Suspense, useCallback, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import { useShortcuts } from '../../app/keyboard.ts'
 import { useMe } from '../../app/session.ts'
 import { ColumnChoice } from '../../ui/column-choice.tsx'
@@ -17,7 +17,6 @@ import classes from './actions.module.css'
 import { BatchBar } from './batch-bar.tsx'
 import type { Deed } from './can.ts'
 import { columnsOf, compactAction } from './columns.tsx'
-import { DeedSheet } from './deed-sheet.tsx'
 import { type Change, Filters, SearchBox, WindowChoice } from './filters.tsx'
 import { unseenRows } from './live-rows.ts'
 import { LoadingRows } from './loading-rows.tsx'
@@ -27,6 +26,8 @@ import type { ActionSearch } from './search.ts'
 import { useSelection } from './selection.ts'
 import { SelectionBar } from './selection-bar.tsx'
 import { plural } from './words.ts'
+
+const DeedSheet = lazy(() => import('./deed-sheet.tsx').then((it) => ({ default: it.DeedSheet })))
 
 const about: Readonly<Record<View, string>> = {
   pending: 'What waits for somebody to decide. Silence is rejection: what nobody approves expires.',
@@ -219,14 +220,16 @@ const ActionList = ({ view }: { view: View }) => {
         />
       )}
       {sheet === null ? null : (
-        <DeedSheet
-          deed={sheet.deed}
-          rows={sheet.rows}
-          close={() => {
-            setSheet(null)
-            selection.clear()
-          }}
-        />
+        <Suspense fallback={null}>
+          <DeedSheet
+            deed={sheet.deed}
+            rows={sheet.rows}
+            close={() => {
+              setSheet(null)
+              selection.clear()
+            }}
+          />
+        </Suspense>
       )}
     </div>
   )

@@ -63,6 +63,8 @@ export function useLiveQueries(): void {
 }
 
 const fetchAtMost = 20
+/** A list of at most so many pages is read again after a storm; a longer one when it is next opened. */
+const rereadPages = 5
 
 function follower(queries: QueryClient): (changes: readonly LiveChange[]) => void {
   let summary: number | undefined
@@ -73,6 +75,18 @@ function follower(queries: QueryClient): (changes: readonly LiveChange[]) => voi
       for (const key of ['pending-count', 'summary', 'batch', 'of-device'])
         void queries.invalidateQueries({ queryKey: ['actions', key] })
     }, 2_000)
+  }
+  let calm: number | undefined
+  /** While very much changes, rows show their new standing alone; who decided and when is read once it has calmed down. */
+  const afterStorm = () => {
+    window.clearTimeout(calm)
+    calm = window.setTimeout(() => {
+      const short = (pages: number) => pages <= rereadPages
+      void queries.invalidateQueries({
+        queryKey: ['actions', 'list'],
+        predicate: ({ state }) => short((state.data as InfiniteData<Page> | undefined)?.pages.length ?? 0),
+      })
+    }, 1_500)
   }
   return (changes) => {
     const standings = new Map<string, Standing>()
@@ -92,7 +106,8 @@ function follower(queries: QueryClient): (changes: readonly LiveChange[]) => voi
       else unseen.set(id, standing)
     }
     announce()
-    void refresh(queries, [...shown].slice(0, fetchAtMost))
+    if (shown.size <= fetchAtMost) void refresh(queries, [...shown])
+    else afterStorm()
     for (const id of standings.keys()) {
       if (queries.getQueryState(actionQuery(id).queryKey) !== undefined)
         void queries.invalidateQueries({ queryKey: actionQuery(id).queryKey })

@@ -16,6 +16,9 @@ export interface ChainReport {
 
 type Line = Readonly<Record<string, unknown>>
 
+/** A public key as this browser holds it. */
+type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>
+
 const text = new TextEncoder()
 const nothingBefore = '0'.repeat(64)
 const progressEvery = 500
@@ -56,7 +59,7 @@ const hashOfEntry = async (entry: Line): Promise<string> =>
     ),
   )
 
-async function isSigned(key: CryptoKey, { sequence, hash, at, signature }: Line): Promise<boolean> {
+async function isSigned(key: Key, { sequence, hash, at, signature }: Line): Promise<boolean> {
   const body = JSON.stringify({ at, hash, sequence, v: 1 })
   return crypto.subtle.verify(
     'Ed25519',
@@ -100,6 +103,7 @@ export async function verifyChain(
     if ((line.type === 'header') !== (number === 1)) return report('stands where the header should')
     switch (line.type) {
       case 'header':
+        if (line.format !== 'recourse audit export' || line.version !== 1) return report('is no header of a chain')
         if (line.publicKey !== trusted || line.keyId !== keyId)
           return report('was made with another key than this server shows')
         break
