@@ -126,6 +126,8 @@ export async function runScenario(options: RunOptions): Promise<Report> {
     if (scenario.leavesNothing) note('everything was taken back', leftOver(world))
     const fault = await auditFault(operator)
     note('the audit chain is whole', fault === null ? [] : [fault])
+    if (scenario.staysFlat === true)
+      note('memory and open files stay flat', growing(sampling.plane(), performance.now() - began))
     const counts = await fleet.counts()
     const entries = [...book.entries.values()]
     const waits = (end: (entry: (typeof entries)[number]) => number | null) =>
@@ -195,6 +197,20 @@ const leftOver = ({ inForce, members }: World): string[] => {
   return inForce
     .filter(({ device }) => !hostile.has(device.id))
     .map(({ id, action, device, effect }) => `${action} ${id} on ${device.name} is ${effect}`)
+}
+
+const longEnoughMs = 10 * 60_000
+const mostGrowthPerHour = 0.25
+
+/** What grows by more than a quarter in an hour; nothing can be said of a short run. */
+function growing(plane: Report['plane'], durationMs: number): string[] {
+  if (plane === null || durationMs < longEnoughMs) return []
+  const { rssGrowthPerHour, openFilesGrowthPerHour } = plane
+  return Object.entries({ memory: rssGrowthPerHour, 'open files': openFilesGrowthPerHour }).flatMap(([what, share]) =>
+    share !== null && share > mostGrowthPerHour
+      ? [`${what} of the control plane grows by ${Math.round(share * 100)} % an hour`]
+      : [],
+  )
 }
 
 const tally = (words: readonly string[]): Record<string, number> => {

@@ -7,6 +7,7 @@ export const soak: Scenario = {
   needsOwnPlane: false,
   leavesNothing: true,
   minutes: 30,
+  staysFlat: true,
   silentMs: 30_000,
   mix: { latencyMs: 60, jitterMs: 60, doubled: 0.1, failing: 0.1, effectFailure: 0.01 },
   async play(stage) {

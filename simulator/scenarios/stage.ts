@@ -40,6 +40,8 @@ export interface Scenario {
   readonly mix: Partial<Mix>
   /** How long a scenario of no fixed length lasts when nothing is said. */
   readonly minutes?: number
+  /** Whether memory and open files of the control plane must stay flat, in a run that is long enough to tell. */
+  readonly staysFlat?: boolean
   /** From how many devices on a batch goes out in waves, on a control plane of our own; 1,000, so hardly ever, when nothing is said. */
   readonly wavesFrom?: number
   /** After how long devices give up a connection on which they hear nothing; as real agents do (90 s) when nothing is said. */
