@@ -19,6 +19,7 @@ import { alertRoutes } from './alerts/routes.ts'
 import type { Audit } from './audit/chain.ts'
 import { auditRoutes } from './audit/routes.ts'
 import { withDeciding } from './deciding.ts'
+import { createSealer } from './devices/sealer.ts'
 import type { Devices } from './gateway/seam.ts'
 import { groupRoutes } from './groups/routes.ts'
 import { enforceRules, recogniseCallers } from './http/access.ts'
@@ -31,6 +32,8 @@ import { investigationRoutes } from './investigations/routes.ts'
 import type { Keys } from './keys/keys.ts'
 import type { Feed } from './live/events.ts'
 import { liveRoutes } from './live/routes.ts'
+import { type AddressGuard, newAddressGuard } from './outbound/address-guard.ts'
+import { outboundRoutes } from './outbound/routes.ts'
 import type { Passwords } from './people/passwords.ts'
 import { peopleRoutes } from './people/routes.ts'
 import { rolloutRoutes } from './rollouts/routes.ts'
@@ -51,6 +54,8 @@ export interface AppDeps {
   /** Whether the whole service is up; asked by /readyz. */
   ready(): boolean
   connectedDevices(): number
+  /** Whom this server may reach when people say where something goes; no one inside when not given. */
+  readonly guard?: AddressGuard | undefined
   /** Whether the dashboard is among the further routes. */
   readonly dashboard?: boolean
   /** Further routes, each with its rule in the table of http/access.ts. */
@@ -158,6 +163,14 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   summaryRoutes(app, { store, devices, source })
   auditRoutes(app, { store, audit, signer: keys.audit, source, cursors })
   liveRoutes(app, { store, feed })
+  outboundRoutes(app, {
+    store,
+    audit,
+    source,
+    sealer: createSealer(keys.secret, (length) => source.randomBytes(length)),
+    guard: deps.guard ?? newAddressGuard(new Set()),
+    log,
+  })
   settingsRoutes(app, {
     store,
     audit,

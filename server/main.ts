@@ -17,6 +17,7 @@ const usage = `Usage: node server/main.ts [options]
   --public-url URL         address of a proxy with TLS in front: https://recourse.example
   --trust-proxy ADDRESS    a proxy whose word on the client's address is taken; may be repeated
   --tls-cert FILE --tls-key FILE   PEM; serve people over TLS ourselves
+  --allow-outbound HOST    an address inside that webhooks, mail and syslog may go to; may be repeated
   --recovery-key-file FILE make a new mandate key with the recovery key, when the old one is lost
   --log-level LEVEL        trace, debug, info, warn, error (info)
 
@@ -53,6 +54,7 @@ async function begin(): Promise<RunningServer | null> {
       publicUrl: flags['public-url'],
       trustedProxies: flags['trust-proxy'],
       tls: readTls(),
+      outboundHosts: flags['allow-outbound'],
       recoveryKey:
         flags['recovery-key-file'] === undefined ? undefined : readFileSync(flags['recovery-key-file'], 'utf8'),
       log,
@@ -110,6 +112,7 @@ function readFlags() {
         'public-host': { type: 'string', default: hostname() },
         'public-url': { type: 'string' },
         'trust-proxy': { type: 'string', multiple: true },
+        'allow-outbound': { type: 'string', multiple: true },
         'tls-cert': { type: 'string' },
         'tls-key': { type: 'string' },
         'recovery-key-file': { type: 'string' },

@@ -28,6 +28,8 @@ import { startJobs } from './jobs.ts'
 import { openKeys } from './keys/keys.ts'
 import { type Feed, newFeed } from './live/events.ts'
 import { appendEvents } from './live/feed.ts'
+import { newAddressGuard } from './outbound/address-guard.ts'
+import { startOutbound } from './outbound/worker.ts'
 import type { PeopleDeps } from './people/deps.ts'
 import { newPasswords } from './people/passwords.ts'
 import { openSetUp } from './people/setup.ts'
@@ -58,6 +60,8 @@ export interface ServerOptions {
   readonly trustedProxies?: readonly string[] | undefined
   readonly rateLimits?: RateLimits | undefined
   readonly recoveryKey?: string | undefined
+  /** Hosts inside that webhooks, mail and syslog may go to. */
+  readonly outboundHosts?: readonly string[] | undefined
   /** Where the built dashboard lies; `dist/dashboard` of this checkout when not given. */
   readonly dashboardFolder?: string | undefined
   readonly log: Logger
@@ -164,6 +168,7 @@ async function start(
   })
   closers.push(() => enrol.close())
 
+  const guard = newAddressGuard(new Set(options.outboundHosts?.map((host) => host.toLowerCase()) ?? []))
   const people: PeopleDeps = { store, audit, source, passwords, keys }
   const secure = options.tls !== undefined && options.tls !== null
   const origins = new Set<string>()
@@ -189,6 +194,7 @@ async function start(
     },
     ready: () => ready,
     connectedDevices: () => opened.counts().connected,
+    guard,
     dashboard: isDashboardBuilt(dashboardFolder),
     more: async (it) => {
       deviceRoutes(it, { ...deviceDeps, devices, breakGlass, enrolAt: { host: publicHost, port: enrol.port } })
@@ -198,6 +204,7 @@ async function start(
   closers.push(() => app.close())
   await app.listen({ host: options.web.host, port: options.web.port })
   const url = reachable(app, options, secure, origins, hosts)
+  closers.push(startOutbound({ store, audit, source, sealer: deviceDeps.sealer, guard, log }, feed))
   closers.push(
     startJobs({
       actions,

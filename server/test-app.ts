@@ -21,6 +21,7 @@ import { createSealer } from './devices/sealer.ts'
 import { defaultRateLimits, type RateLimits } from './http/rate-limit.ts'
 import { type Keys, openKeys } from './keys/keys.ts'
 import { type Feed, newFeed } from './live/events.ts'
+import type { AddressGuard } from './outbound/address-guard.ts'
 import type { PeopleDeps } from './people/deps.ts'
 import type { Passwords } from './people/passwords.ts'
 import { openSetUp } from './people/setup.ts'
@@ -66,7 +67,7 @@ export interface TestServer {
   /** Calls as somebody; the body goes as JSON, the answer comes parsed. */
   call(
     as: Person | null,
-    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     url: string,
     body?: unknown,
     headers?: Headers,
@@ -107,6 +108,7 @@ export async function startTestServer(
     rateLimits?: RateLimits
     passwords?: Passwords
     deviceRoutes?: boolean
+    guard?: AddressGuard
   } = {},
 ): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'recourse-server-'))
@@ -149,6 +151,7 @@ export async function startTestServer(
       },
       ready: () => true,
       connectedDevices: () => 0,
+      guard: options.guard,
       more: async (it) => {
         if (options.deviceRoutes !== true) return
         const deps: DeviceDeps = {

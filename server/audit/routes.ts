@@ -13,6 +13,7 @@ import type { Source } from '../source.ts'
 import type { AuditTable, Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { type Audit, signLastEntry } from './chain.ts'
+import { exportOcsf } from './ended-actions.ts'
 import { exportCsv, exportLines } from './export.ts'
 
 const auditEntry = z
@@ -80,8 +81,8 @@ export function auditRoutes(bare: FastifyInstance, { store, audit, signer, sourc
     {
       schema: {
         tags: ['audit'],
-        summary: 'The whole chain, to be verified elsewhere; signed up to its last entry',
-        querystring: z.strictObject({ format: z.enum(['jsonl', 'csv']).default('jsonl') }),
+        summary: 'The whole chain, to be verified elsewhere; or, as OCSF, every action that has ended',
+        querystring: z.strictObject({ format: z.enum(['jsonl', 'csv', 'ocsf']).default('jsonl') }),
       },
     },
     async (request, reply) => {
@@ -91,10 +92,15 @@ export function auditRoutes(bare: FastifyInstance, { store, audit, signer, sourc
         await audit.append(transaction, { actor, kind: 'audit.exported', body: { format } })
         await signLastEntry(transaction, signer, source.nowMs())
       })
-      const lines = format === 'csv' ? exportCsv(store.read) : exportLines(store.read, signer)
+      const lines = { csv: exportCsv, ocsf: exportOcsf, jsonl: () => exportLines(store.read, signer) }[format](
+        store.read,
+      )
       return reply
         .header('content-type', format === 'csv' ? 'text/csv; charset=utf-8' : 'application/jsonl')
-        .header('content-disposition', `attachment; filename="recourse-audit.${format}"`)
+        .header(
+          'content-disposition',
+          `attachment; filename="recourse-audit.${format === 'ocsf' ? 'ocsf.jsonl' : format}"`,
+        )
         .send(Readable.from(lines, { objectMode: false, highWaterMark: 65_536 }))
     },
   )

@@ -93,7 +93,7 @@ const elsewhere = new Set(['GET /', 'GET /*'])
 const routes = Object.entries(access)
   .filter(([route]) => !elsewhere.has(route))
   .map(([route, [rule, reach]]) => {
-    const [method, url] = route.split(' ') as ['GET' | 'POST' | 'PATCH' | 'DELETE', string]
+    const [method, url] = route.split(' ') as ['GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', string]
     return { route, method, url, rule, reach }
   })
 
@@ -215,7 +215,7 @@ const tries: { readonly [route: string]: readonly Try[] } = {
 }
 
 const scopedRoutes = routes.filter((it) => it.reach === 'scoped')
-const ask = (person: Person, method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, one: Try, ids: Ids) =>
+const ask = (person: Person, method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', url: string, one: Try, ids: Ids) =>
   server.call(person, method, one.address?.(ids) ?? url, one.body?.(ids))
 /** What an answer says, without what differs from one question to the next. */
 const essence = (answer: Answered, ids: Ids) => {

@@ -1,0 +1,51 @@
+import type { Kysely, Selectable } from 'kysely'
+import * as z from 'zod'
+import { type ActionId, actionId } from '../../protocol/ids.ts'
+import type { Status } from '../../protocol/status.ts'
+import type { AuditTable, Schema } from '../store/schema.ts'
+
+/** The audit chain, read as a stream of what happened: it is whole, in order, and never pruned. */
+export type Entry = Selectable<AuditTable>
+
+export const entriesAfter = (db: Kysely<Schema>, position: number, limit: number): Promise<Entry[]> =>
+  db.selectFrom('audit').selectAll().where('sequence', '>', position).orderBy('sequence').limit(limit).execute()
+
+export async function lastSequence(db: Kysely<Schema>): Promise<number> {
+  const row = await db
+    .selectFrom('audit')
+    .select((it) => it.fn.max('sequence').as('last'))
+    .executeTakeFirst()
+  return row?.last ?? 0
+}
+
+/** Entries that take actions into a status; each happens at most once to an action. */
+const statusOf: { readonly [kind: string]: Status } = {
+  'action.requested': 'pending-approval',
+  'action.undo-requested': 'pending-approval',
+  'action.approved': 'queued',
+  'action.rejected': 'rejected',
+  'action.expired': 'expired',
+  'action.cancelled': 'cancelled',
+  'action.superseded': 'cancelled',
+  'action.withheld': 'cancelled',
+  'action.device-gone': 'cancelled',
+  'action.succeeded': 'succeeded',
+  'action.failed': 'failed',
+  'action.refused': 'refused',
+  'action.conflict': 'conflict',
+}
+
+/** Requests name their members, everything later the actions alone. */
+const named = z.object({
+  actions: z.array(actionId).default([]),
+  members: z.array(z.object({ action: actionId })).default([]),
+})
+
+/** The actions that an entry took into another status, and which. */
+export function movesOf(entry: Entry): { readonly actions: readonly ActionId[]; readonly status: Status } | null {
+  const status = statusOf[entry.kind]
+  if (status === undefined) return null
+  const read = named.safeParse(JSON.parse(entry.body))
+  if (!read.success) return null
+  return { actions: [...read.data.actions, ...read.data.members.map((it) => it.action)], status }
+}

@@ -1,0 +1,118 @@
+import type { Kysely, Transaction } from 'kysely'
+import { createTransport } from 'nodemailer'
+import * as z from 'zod'
+import type { Sealer } from '../devices/sealer.ts'
+import type { Schema } from '../store/schema.ts'
+import type { AddressGuard } from './address-guard.ts'
+import type { Sent } from './webhook.ts'
+
+const settingName = 'mail'
+const purpose = 'mail password'
+
+/** One plain address: no names, no lists, nothing that means something in a header. */
+export const mailAddress = z
+  .email()
+  .max(254)
+  .regex(/^[^\s<>",;:()[\]\\]+$/)
+
+const host = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(/^[A-Za-z0-9.:-]+$/)
+
+/** The server that takes our mail. */
+export const mailWish = z.strictObject({
+  host,
+  port: z.int().min(1).max(65_535).default(587),
+  security: z
+    .enum(['tls', 'starttls', 'none'])
+    .default('starttls')
+    .describe('none sends in the clear: for a server on this machine'),
+  user: z.string().max(254).nullable().default(null),
+  password: z.string().max(1_000).nullable().default(null).describe('Left out or null: none'),
+  from: mailAddress,
+})
+export type MailWish = z.infer<typeof mailWish>
+
+const stored = mailWish.omit({ password: true }).extend({ sealedPassword: z.string().nullable() })
+/** Shown without the password. */
+export const mailView = mailWish.omit({ password: true }).extend({ hasPassword: z.boolean() })
+
+async function read(db: Kysely<Schema>): Promise<z.infer<typeof stored> | null> {
+  const row = await db.selectFrom('setting').select('value').where('name', '=', settingName).executeTakeFirst()
+  return row === undefined ? null : stored.parse(JSON.parse(row.value))
+}
+
+export async function viewMail(db: Kysely<Schema>): Promise<z.infer<typeof mailView> | null> {
+  const found = await read(db)
+  if (found === null) return null
+  const { sealedPassword, ...shown } = found
+  return { ...shown, hasPassword: sealedPassword !== null }
+}
+
+export async function writeMail(transaction: Transaction<Schema>, sealer: Sealer, wanted: MailWish): Promise<void> {
+  const { password, ...plain } = wanted
+  const sealedPassword = password === null ? null : Buffer.from(sealer.seal(password, purpose)).toString('base64')
+  const value = JSON.stringify({ ...plain, sealedPassword } satisfies z.infer<typeof stored>)
+  await transaction
+    .insertInto('setting')
+    .values({ name: settingName, value })
+    .onConflict((it) => it.column('name').doUpdateSet({ value }))
+    .execute()
+}
+
+export interface Mail {
+  readonly to: readonly string[]
+  readonly subject: string
+  /** Plain text; there is no other. */
+  readonly text: string
+  readonly id: string
+}
+
+const timeoutMs = 15_000
+
+/** Hands a mail to the server that is set; where that is inside, it must be allowed like any other address. */
+export async function sendMail(
+  db: Kysely<Schema>,
+  { sealer, guard }: { readonly sealer: Sealer; readonly guard: AddressGuard },
+  { to, subject, text, id }: Mail,
+): Promise<Sent> {
+  const set = await read(db)
+  if (set === null) return { ok: false, why: 'no mail server is set' }
+  const found = await guard.resolve(set.host)
+  if ('why' in found) return { ok: false, why: found.why }
+  const pass = set.sealedPassword === null ? null : sealer.open(Buffer.from(set.sealedPassword, 'base64'), purpose)
+  const transport = createTransport({
+    host: found.address,
+    port: set.port,
+    secure: set.security === 'tls',
+    requireTLS: set.security === 'starttls',
+    ignoreTLS: set.security === 'none',
+    tls: { servername: set.host, minVersion: 'TLSv1.2' },
+    ...(set.user === null || pass === null ? {} : { auth: { user: set.user, pass } }),
+    connectionTimeout: timeoutMs,
+    greetingTimeout: timeoutMs,
+    socketTimeout: timeoutMs,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  })
+  try {
+    await transport.sendMail({
+      from: set.from,
+      to: [...to],
+      subject: oneLine(subject),
+      text,
+      messageId: `<${id}@${set.from.split('@')[1] ?? 'recourse'}>`,
+      headers: { 'auto-submitted': 'auto-generated' },
+    })
+    return { ok: true }
+  } catch (failure) {
+    return { ok: false, why: oneLine(failure instanceof Error ? failure.message : String(failure)).slice(0, 300) }
+  } finally {
+    transport.close()
+  }
+}
+
+/** Text from devices and people must not begin a line of its own in a header. */
+const oneLine = (text: string): string => text.replaceAll(/[\p{C}\u2028\u2029]+/gu, ' ').slice(0, 200)
