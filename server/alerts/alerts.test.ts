@@ -27,6 +27,8 @@ describe('alerts by the API', () => {
     expect(await named('WEB-01')).toBe(web)
     expect(await named('db-01.SHOP.example')).toBe(db)
     expect(await named('database')).toBe(db)
+    const odd = await letIn(server, { name: 'Ämter-1', hostName: 'x' })
+    expect(await named('Ämter-1')).toBe(odd)
   })
 
   test('[POL5] the same alert twice is one, whatever the second one says', async () => {

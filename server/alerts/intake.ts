@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { RecourseError } from '../../protocol/errors.ts'
 import { type AlertId, type DeviceId, newId } from '../../protocol/ids.ts'
 import type { ActionDeps, DeviceAlert } from '../actions/deps.ts'
-import { groupOf } from '../groups/membership.ts'
+import { groupOf, nameKey } from '../groups/membership.ts'
 import { addFindings, openOrJoin } from '../investigations/findings.ts'
 import { logInvestigation } from '../investigations/log.ts'
 import { appendEvents } from '../live/feed.ts'
@@ -89,7 +89,7 @@ async function takeIn(
   alert: AlertIn,
   actor: string,
 ): Promise<AlertRow> {
-  const key = alert.device.toLowerCase()
+  const key = nameKey(alert.device)
   const found = await resolveDevice(transaction, key)
   const row: AlertRow = {
     id: newId<AlertId>(deps.source),
@@ -159,7 +159,7 @@ export async function joinWaiting(deps: ActionDeps, transaction: Transaction<Sch
     .where('id', '=', device)
     .executeTakeFirst()
   if (known === undefined) return
-  for (const key of new Set([device, known.name.toLowerCase(), known.host_key])) {
+  for (const key of new Set([device, nameKey(known.name), known.host_key])) {
     if (key !== null) await joinNamed(deps, transaction, key)
   }
 }

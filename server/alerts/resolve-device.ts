@@ -6,7 +6,7 @@ import type { Schema } from '../store/schema.ts'
 /** The device that is meant, or the sentence why that is not certain. */
 export type Resolved = { readonly device: DeviceId } | { readonly why: string }
 
-/** Which active device this is: by id, by the name operators gave it, or by its own host name; small letters. A guess is none. */
+/** Which active device this is: by id, by the name operators gave it, or by its own host name; the key is a nameKey. A guess is none. */
 export async function resolveDevice(db: Kysely<Schema>, key: string): Promise<Resolved> {
   const rows = await db
     .selectFrom('device')

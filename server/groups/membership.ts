@@ -17,6 +17,11 @@ import { firstMatch, type GroupRule, groupRule, type MatchedDevice } from './mat
 
 export type GroupRow = Selectable<DeviceGroupTable>
 
+/**
+ * A name in small letters, for finding. Only A to Z are made small, as every database does it; host names have no other capitals.
+ */
+export const nameKey = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())
+
 /** A group with a rule, as far as matching needs it. */
 export interface RankedGroup {
   readonly id: DeviceGroupId
@@ -110,10 +115,8 @@ export async function placeDevice(
     .where('id', '=', id)
     .executeTakeFirst()
   if (row === undefined) return false
-  const host = z
-    .object({ hostName: z.string().default('') })
-    .parse(JSON.parse(row.facts))
-    .hostName.toLowerCase()
+  const { hostName } = z.object({ hostName: z.string().default('') }).parse(JSON.parse(row.facts))
+  const host = nameKey(hostName)
   if (host !== row.host_key) {
     await transaction.updateTable('device').set({ host_key: host }).where('id', '=', id).execute()
   }

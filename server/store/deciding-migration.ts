@@ -41,6 +41,12 @@ export const decidingTables = (bytes: BytesType): Migration => ({
 
     await db.schema.alterTable('device').addColumn('group_id', 'text').execute()
     await db.schema.alterTable('device').addColumn('host_key', 'text').execute()
+    const devices = bare as Kysely<{ device: { id: string; facts: string; host_key: string | null } }>
+    for (const { id, facts } of await devices.selectFrom('device').select(['id', 'facts']).execute()) {
+      const { hostName } = JSON.parse(facts) as { hostName?: string }
+      const host_key = (hostName ?? '').replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())
+      await devices.updateTable('device').set({ host_key }).where('id', '=', id).execute()
+    }
     await index('device_by_group', 'device', ['group_id', 'id'])
     await index('device_by_host_key', 'device', ['host_key'])
     await db.schema.createIndex('device_by_small_name').on('device').expression(sql`lower(name)`).execute()
