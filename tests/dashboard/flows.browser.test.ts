@@ -48,7 +48,8 @@ beforeEach(async () => {
 afterEach(async () => {
   await browser.close()
   // Nothing the page did may have broken its own content security policy, or failed without a word.
-  expect(browser.complaints.filter((it) => !/status of 4\d\d|ERR_|Failed to load resource/.test(it))).toEqual([])
+  const faults = browser.complaints.filter((it) => !/status of 4\d\d|ERR_|Failed to load resource/.test(it))
+  if (faults.length > 0) throw new Error(faults.join('\n'))
 })
 
 const enter = async (path: string) => {
