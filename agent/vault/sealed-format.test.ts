@@ -115,7 +115,7 @@ test('a buffer that is used again while its chunk is under way changes nothing',
     buffer.set(content.subarray(index * size, (index + 1) * size))
     return cipher.seal(index, buffer)
   }
-  await inOrder(8, seal, (chunk) => sealed.push(chunk))
+  await inOrder(8, seal, (chunk) => sealed.push(Uint8Array.from(chunk)))
   for (const [index, chunk] of sealed.entries())
     expect(
       Buffer.from(await cipher.open(index, chunk)).equals(content.subarray(index * size, (index + 1) * size)),
@@ -123,21 +123,20 @@ test('a buffer that is used again while its chunk is under way changes nothing',
 })
 
 describe('several steps at once', () => {
+  const result = (index: number) => Uint8Array.of(index)
+
   test('are started and finished in order, however long each takes', async () => {
     const started: number[] = []
     const finished: number[] = []
     const ends: (() => void)[] = []
-    const running = inOrder(
-      10,
-      (index) => {
-        started.push(index)
-        return new Promise<number>((resolve) => ends.push(() => resolve(index)))
-      },
-      (result, index) => {
-        expect(result).toBe(index)
-        finished.push(index)
-      },
-    )
+    const begin = (index: number) => {
+      started.push(index)
+      return new Promise<Uint8Array>((resolve) => ends.push(() => resolve(result(index))))
+    }
+    const running = inOrder(10, begin, ([value], index) => {
+      expect(value).toBe(index)
+      finished.push(index)
+    })
     // The latest that was started ends first.
     for (let end = ends.pop(); end !== undefined; end = ends.pop()) {
       end()
@@ -157,10 +156,22 @@ describe('several steps at once', () => {
       await new Promise(setImmediate)
       underWay--
       if (index === 2) throw new Error('third')
-      return index
+      return result(index)
     }
     await expect(inOrder(100, step, () => {})).rejects.toThrow('third')
     expect(underWay).toBe(0)
     expect(started).toBeLessThan(20)
+  })
+
+  test('a large result is let go of when it was used; what shares its memory is not', async () => {
+    const large = new Uint8Array(100_000)
+    const part = new Uint8Array(new ArrayBuffer(200_000), 0, 100_000)
+    await inOrder(
+      2,
+      async (index) => (index === 0 ? large : part),
+      () => {},
+    )
+    expect(large.byteLength).toBe(0)
+    expect(part.byteLength).toBe(100_000)
   })
 })

@@ -37,7 +37,7 @@ export const headerBytes = 68
 export const tagBytes = 16
 export const noncePrefixBytes = 7
 /** Large enough that handing a chunk to another thread does not show, small enough that its memory is used again at once. */
-export const defaultChunkBytes = 256 * 1024
+export const defaultChunkBytes = 1024 * 1024
 const largestChunkBytes = 16 * 1024 * 1024
 const magic = Buffer.from('RCVAULT1', 'latin1')
 const keyIdBytes = 8
