@@ -204,10 +204,21 @@ describe('device groups', () => {
   test('[AUD1] each change of groups and each move of a device is in the chain', async () => {
     const web = idOf(await make('web', [row('name', 'web', 'starts-with')]))
     const device = await letIn(server, { name: 'web-01' })
+    const excluded = await server.call(server.admin, 'POST', '/v1/exclusions', {
+      kind: 'folder',
+      value: '/srv',
+      group: web,
+      comment: 'x',
+    })
     await server.call(server.admin, 'DELETE', `/v1/groups/${web}`)
     const rows = await server.store.read.selectFrom('audit').select(['kind', 'body']).orderBy('sequence').execute()
     const kinds = rows.map((it) => it.kind)
     expect(kinds).toEqual(expect.arrayContaining(['group.created', 'device.moved', 'group.deleted']))
+    expect(JSON.parse(rows.findLast((it) => it.kind === 'group.deleted')?.body ?? '')).toMatchObject({
+      group: web,
+      name: 'web',
+      exclusions: [idOf(excluded)],
+    })
     const moves = rows.filter((it) => it.kind === 'device.moved').map((it) => JSON.parse(it.body).moves)
     expect(moves).toEqual([[{ device, from: null, to: web }], [{ device, from: web, to: null }]])
   })

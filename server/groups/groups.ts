@@ -191,13 +191,17 @@ export async function deleteGroup(
   const groups = await listGroups(transaction)
   const row = find(groups, id)
   if (id === defaultGroupId) throw new RecourseError('request_invalid', 'the default group cannot be deleted')
+  const exclusions = await transaction.selectFrom('exclusion').select('id').where('group_id', '=', id).execute()
   await transaction.deleteFrom('exclusion').where('group_id', '=', id).execute()
   await transaction.deleteFrom('device_group').where('id', '=', id).execute()
   await rank(
     transaction,
     rankedIds(groups).filter((it) => it !== id),
   )
-  await record(deps, transaction, caller, 'group.deleted', id, { name: row.name })
+  await record(deps, transaction, caller, 'group.deleted', id, {
+    name: row.name,
+    exclusions: exclusions.map((it) => it.id),
+  })
   await regroup(deps, transaction)
 }
 
