@@ -86,7 +86,7 @@ export const atRest: Readonly<Record<string, Invariant<World>>> = {
   'what is said to be in force is in force, and nothing else is': ({ members, truths, inForce, book }) => {
     const said = new Map<DeviceId, Row[]>()
     for (const row of inForce) said.set(row.device.id, [...(said.get(row.device.id) ?? []), row])
-    return honest(truths, members).flatMap(({ truth }) => {
+    return honest(truths, members).flatMap(({ truth, member }) => {
       const rows = said.get(truth.device) ?? []
       const ours = rows.map(({ id, effect }) => `${id} ${effect}`).sort()
       const theirs = truth.inForce.map(({ actionId, effect }) => `${actionId} ${effect}`).sort()
@@ -99,7 +99,7 @@ export const atRest: Readonly<Record<string, Invariant<World>>> = {
         if (entry !== undefined) standing.add(entry.target)
       }
       for (const { name, inEffect } of truth.targets)
-        if (inEffect !== standing.has(name) && isReversible(members, truth.device, name))
+        if (inEffect !== standing.has(name) && isReversible(member, name))
           wrong.push(
             `${nameOf(truth)}: ${name} ${inEffect ? 'is in effect and not listed' : 'is listed and not in effect'}`,
           )
@@ -184,7 +184,7 @@ function countOf(book: Book, rows: readonly Row[]) {
 
 const reversible = ({ action }: Row): boolean => 'inverse' in specOf(action).undo
 
-const isReversible = (members: readonly Member[], device: DeviceId, name: TargetName): boolean => {
-  const action = members.find(({ id }) => id === device)?.targets.find((target) => target.name === name)?.action
+const isReversible = ({ targets }: Member, name: TargetName): boolean => {
+  const action = targets.find((target) => target.name === name)?.action
   return action !== undefined && isActionName(action) && 'inverse' in specOf(action).undo
 }
