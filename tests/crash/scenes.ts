@@ -23,6 +23,10 @@ export interface Scene {
   readonly params: unknown
   /** Everything that must be as before, or as after; equal text for equal states. */
   look(): string
+  /** What lies beside the target and must never change (A8). */
+  around(): string
+  /** Somebody else changes what the action left behind. Answers what a comparison has to find then (A6). */
+  disturb(): 'as-left' | 'as-found' | 'drifted'
   end(): Promise<void>
 }
 
@@ -48,9 +52,19 @@ const fileScene = (folder: string) => async (): Promise<Scene> => {
   execFileSync('/usr/bin/setfattr', ['-n', 'user.origin', '-v', 'somewhere', path])
   execFileSync('/usr/bin/setfacl', ['-m', 'u:33:r', path])
   execFileSync('/usr/bin/touch', ['-d', '2021-03-04 05:06:07.123456789', path])
+  const neighbour = join(folder, 'neighbour')
+  writeFileSync(neighbour, 'not meant')
   return {
     params: { path, sha256 },
     look: () => (existsSync(path) ? lookAt(path) : 'nothing'),
+    around: () =>
+      `${lookAt(neighbour)} ${readdirSync(folder)
+        .filter((name) => name !== 'evil')
+        .join(' ')}`,
+    disturb: () => {
+      writeFileSync(path, 'somebody else')
+      return 'drifted'
+    },
     end: async () => rmSync(folder, { recursive: true, force: true }),
   }
 }
@@ -72,13 +86,21 @@ const treeScene = async (): Promise<Scene> => {
   const child = spawn('/bin/sh', ['-c', script], { stdio: 'ignore', detached: true })
   const pid = child.pid
   if (pid === undefined) throw new Error('the tree did not start')
-  while (childrenOf(pid).length < 2) await sleep(5)
+  // A child is a copy of the shell for a moment, before it becomes the program.
+  while (childrenOf(pid).filter((it) => nameOf(it) === 'sleep').length < 2) await sleep(5)
   const all = [pid, ...childrenOf(pid)]
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   const startedAt = statOf(pid)?.startedAt ?? '0'
   return {
     params: { target: { process: { pid, startedAt, bootId } }, tree: true },
     look: () => all.map((it) => standing(it)).join(' '),
+    around: () => standing(process.pid),
+    // One that ended meanwhile is no conflict: the others are resumed, and it is named.
+    disturb: () => {
+      process.kill(all.at(-1) ?? 0, 'SIGKILL')
+      while (standing(all.at(-1) ?? 0) !== 'gone') execFileSync('/bin/true')
+      return 'as-left'
+    },
     end: () => endTree(child, all),
   }
 }
@@ -111,6 +133,8 @@ function standing(pid: number): 'running' | 'stopped' | 'gone' {
   return state === 'T' ? 'stopped' : 'running'
 }
 
+const nameOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
+
 const childrenOf = (pid: number): number[] =>
   readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -138,6 +162,12 @@ const networkScene = async (): Promise<Scene> => {
         execFileSync('/usr/sbin/nft', ['-s', 'list', 'ruleset'], { encoding: 'utf8' }),
         ...unitFiles.map((path) => `${path} ${existsSync(path)}`),
       ].join('\n'),
+    around: () => execFileSync('/usr/sbin/nft', ['list', 'table', 'inet', 'administrator'], { encoding: 'utf8' }),
+    disturb: () => {
+      execFileSync('/usr/sbin/nft', ['delete', 'table', 'inet', 'recourse_isolation'])
+      for (const path of unitFiles) rmSync(path, { force: true })
+      return 'as-found'
+    },
     end: async () => {
       execFileSync('/usr/sbin/nft', ['flush', 'ruleset'])
       for (const path of unitFiles) rmSync(path, { force: true })
