@@ -7,6 +7,8 @@ import { decideCommands } from './commands/decide.ts'
 import { deviceCommands } from './commands/devices.ts'
 import { groupCommands } from './commands/groups.ts'
 import { investigationCommands } from './commands/investigations.ts'
+import { outboundCommands } from './commands/outbound.ts'
+import { peopleCommands } from './commands/people.ts'
 import { proposeCommands } from './commands/propose.ts'
 import { rolloutCommands } from './commands/rollouts.ts'
 import { signInCommands } from './commands/sign-in.ts'
@@ -53,6 +55,8 @@ export async function run(argv: readonly string[], { environment, out, err }: Su
     investigationCommands,
     groupCommands,
     rolloutCommands,
+    peopleCommands,
+    outboundCommands,
     auditCommands,
   ]) {
     add(program, context)

@@ -1,5 +1,4 @@
 import type { Kysely, Transaction } from 'kysely'
-import { createTransport } from 'nodemailer'
 import * as z from 'zod'
 import type { Sealer } from '../devices/sealer.ts'
 import type { Schema } from '../store/schema.ts'
@@ -83,6 +82,8 @@ export async function sendMail(
   const found = await guard.resolve(set.host)
   if ('why' in found) return { ok: false, why: found.why }
   const pass = set.sealedPassword === null ? null : sealer.open(Buffer.from(set.sealedPassword, 'base64'), purpose)
+  // Only here: the command line reads the schemas above and sends nothing.
+  const { createTransport } = await import('nodemailer')
   const transport = createTransport({
     host: found.address,
     port: set.port,
