@@ -6,16 +6,20 @@ import type { FileRecord } from '../agent/vault/vault.ts'
 import { type BenchRow, inTurn } from './row.ts'
 
 const rounds = 7
-/** Large enough that opening and removing do not show; small enough that a virtual machine has the memory for its pages at hand. */
+/**
+ * Large enough that opening and removing do not show; small enough that a virtual machine has the memory for its pages
+ * at hand.
+ */
 const largeBytes = 64 * 1024 * 1024
 const pieceBytes = 1024 * 1024
 const smallFiles = 400
 const smallBytes = 4096
 
 /**
- * Taking files into the vault, on the real file system. The floor of the large ones is the speed at which this machine hashes the same bytes in memory, since
- * no quarantine by hash can be faster; the floor of the small ones is a bare loop that makes them as durable: hash, rename, and
- * a sync of the file, of the directory it came to and of the one it left.
+ * Taking files into the vault, on the real file system. The floor of the large ones is the speed at which this machine
+ * hashes the same bytes in memory, since no quarantine by hash can be faster; the floor of the small ones is a bare
+ * loop that makes them as durable: hash, rename, and a sync of the file, of the directory it came to and of the one it
+ * left.
  */
 export const vaultRows: readonly BenchRow[] = [
   large('quarantine-same-file-system', 0.75, ({ near }) => near, takes),

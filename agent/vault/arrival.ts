@@ -13,8 +13,8 @@ export const changed = (record: FileRecord, how: string): RecourseError =>
   new RecourseError('target_changed', `What is at ${record.path} ${how}.`)
 
 /**
- * Always throws: what lies under the item's name is not the target, and goes back. What belongs to somebody else is hidden in the vault
- * only when its directory takes it under no name at all.
+ * Always throws: what lies under the item's name is not the target, and goes back. What belongs to somebody else is
+ * hidden in the vault only when its directory takes it under no name at all.
  */
 export const sendBack = (folder: VaultFolder, record: FileRecord, place: Place | null): never => {
   const name = itemName(record)
@@ -27,7 +27,10 @@ export const sendBack = (folder: VaultFolder, record: FileRecord, place: Place |
   throw changed(record, `was exchanged while it was taken; what had come in its stead ${where}`)
 }
 
-/** Moves a thing to where it came from, or beside it where somebody has taken its name. Returns the name it has, or null when it could not go. */
+/**
+ * Moves a thing to where it came from, or beside it where somebody has taken its name. Returns the name it has, or null
+ * when it could not go.
+ */
 export const goBack = (from: Directory, name: EntryName, place: Place): EntryName | null => {
   const names = [place.name, ...Array.from({ length: mostBeside }, (_, at) => besideName(place.name, at + 1))]
   for (const free of names)
@@ -49,8 +52,8 @@ export const neutralise = (folder: VaultFolder, file: OpenFile, lifted: FileMeta
 }
 
 /**
- * Takes the mode bits away. An agent without the rights of the system would shut itself out too: it leaves its own reading; and the file of
- * another user, which it may take out of its own directory, it cannot change.
+ * Takes the mode bits away. An agent without the rights of the system would shut itself out too: it leaves its own
+ * reading; and the file of another user, which it may take out of its own directory, it cannot change.
  */
 export const silence = ({ host }: VaultFolder, file: OpenFile): void => {
   const metadata = host.machine.privileged() ? null : file.metadata()

@@ -3,7 +3,9 @@ import type { ModelMachine } from '../host/model/machine.ts'
 import type { FileRecord, Vault } from './vault.ts'
 import { marks, vaultFolder, vaultScene } from './vault-scene.ts'
 
-/** A file to take, an innocent one beside it, and a victim elsewhere that nobody here has any business with; for tests. */
+/**
+ * A file to take, an innocent one beside it, and a victim elsewhere that nobody here has any business with; for tests.
+ */
 export const setUp = async (path: string) => {
   const scene = vaultScene()
   const { machine } = scene
@@ -21,8 +23,9 @@ export const here = '/home/u/evil'
 export const there = '/data/x/evil'
 
 /**
- * Somebody acts once, at each moment there is: before the first call of the agent to its machine, before the second, and so on. Every
- * way in which one act can come between is in here. Returns how often the agent's own act ended how: `done`, or a code.
+ * Somebody acts once, at each moment there is: before the first call of the agent to its machine, before the second,
+ * and so on. Every way in which one act can come between is in here. Returns how often the agent's own act ended how:
+ * `done`, or a code.
  */
 export const atEachMoment = async (
   begin: () => Promise<Scene>,

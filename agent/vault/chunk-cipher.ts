@@ -1,17 +1,24 @@
 import { createCipheriv, createDecipheriv, webcrypto } from 'node:crypto'
 import { chunkCount, contentKey, damaged, nonceOf, type SealedHeader, tagBytes } from './sealed-format.ts'
 
-/** Seals and opens the chunks of one blob. Buffers that are handed in may be used again as soon as the call has returned. */
+/**
+ * Seals and opens the chunks of one blob. Buffers that are handed in may be used again as soon as the call has
+ * returned.
+ */
 export interface ChunkCipher {
   /** Ciphertext and tag of chunk `index`. */
   seal(index: number, content: Uint8Array): Promise<Uint8Array>
-  /** The content again. RecourseError record_damaged when it is not what was sealed there; nothing of it is handed on then. */
+  /**
+   * The content again. RecourseError record_damaged when it is not what was sealed there; nothing of it is handed on
+   * then.
+   */
   open(index: number, sealed: Uint8Array): Promise<Uint8Array>
 }
 
 /**
- * Files of one chunk are done on the spot, which is faster and leaves the order of things to nobody's mood. Larger ones go to the
- * threads of the runtime, so that the next chunk is read and the last one written meanwhile. Both make the same bytes.
+ * Files of one chunk are done on the spot, which is faster and leaves the order of things to nobody's mood. Larger ones
+ * go to the threads of the runtime, so that the next chunk is read and the last one written meanwhile. Both make the
+ * same bytes.
  */
 export const cipherOf = async (vaultKey: Uint8Array, header: SealedHeader): Promise<ChunkCipher> => {
   const key = contentKey(vaultKey, header.sha256)
@@ -76,8 +83,9 @@ const plainView = (bytes: Uint8Array): Uint8Array<ArrayBuffer> =>
     : Uint8Array.from(bytes)
 
 /**
- * Starts `count` steps, several at once, and finishes them one after the other in their order. `start` is called in order, too. A failure
- * is thrown when nothing is under way any more. What `finish` is given is its own only until it returns.
+ * Starts `count` steps, several at once, and finishes them one after the other in their order. `start` is called in
+ * order, too. A failure is thrown when nothing is under way any more. What `finish` is given is its own only until it
+ * returns.
  */
 export const inOrder = async (
   count: number,
@@ -108,8 +116,8 @@ export const inOrder = async (
 const mostUnderWay = 4
 
 /**
- * Lets go of the memory of a large result at once. Left to the collector, a file's worth of it piles up, and a fifth of the time goes into
- * collecting and into fresh pages. Memory that is shared with other small buffers stays.
+ * Lets go of the memory of a large result at once. Left to the collector, a file's worth of it piles up, and a fifth of
+ * the time goes into collecting and into fresh pages. Memory that is shared with other small buffers stays.
  */
 function giveBack({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && byteLength >= worthGivingBack)

@@ -4,7 +4,8 @@ import type { DataRange, Sha256 } from '../../protocol/file-record.ts'
 import type { OpenFile } from '../host/host.ts'
 
 /**
- * Reading and copying whole files in pieces, with a pause every few megabytes so that a large file does not stop the agent.
+ * Reading and copying whole files in pieces, with a pause every few megabytes so that a large file does not stop the
+ * agent.
  *
  * INVARIANTS
  * - The buffer is shared by all: what is read into it is used up before the next pause.
@@ -24,8 +25,8 @@ export const contentHash = async (file: OpenFile, sizeBytes: number): Promise<Sh
 }
 
 /**
- * Copies what is stored, so that holes stay holes, and gives the target its full size. Without `ranges` all of it is stored.
- * The target must be new.
+ * Copies what is stored, so that holes stay holes, and gives the target its full size. Without `ranges` all of it is
+ * stored. The target must be new.
  */
 export const copyContent = async (
   source: OpenFile,
@@ -39,8 +40,8 @@ export const copyContent = async (
 }
 
 /**
- * Brings a file to disk. A small one at once; a large one while `meanwhile` goes on and others have their turn. `meanwhile` may only
- * read the file. Resolves when both are done.
+ * Brings a file to disk. A small one at once; a large one while `meanwhile` goes on and others have their turn.
+ * `meanwhile` may only read the file. Resolves when both are done.
  */
 export const settledWith = async <T>(file: OpenFile, sizeBytes: number, meanwhile: () => Promise<T>): Promise<T> => {
   if (sizeBytes <= pauseBytes) {

@@ -1,8 +1,9 @@
 import { cString, libc } from '../host/linux/libc.ts'
 
 /**
- * The other side of a race, run as a program of its own: `exchanger.ts FOLDER ONE OTHER`. Exchanges two names in a folder, in one step and in several, until
- * it is killed. It never replaces anything, so whatever is lost was lost by the agent.
+ * The other side of a race, run as a program of its own: `exchanger.ts FOLDER ONE OTHER`. Exchanges two names in a
+ * folder, in one step and in several, until it is killed. It never replaces anything, so whatever is lost was lost by
+ * the agent.
  */
 const [folder, one, other] = process.argv.slice(2)
 if (folder === undefined || one === undefined || other === undefined)

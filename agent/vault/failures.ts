@@ -19,8 +19,8 @@ export const unless = (code: ErrorCode, step: () => void): boolean => {
 }
 
 /**
- * Takes half a step back on the way out of a failure. Should that fail too, the first failure is the one to tell, and the next
- * call of the same method finds and finishes what is left.
+ * Takes half a step back on the way out of a failure. Should that fail too, the first failure is the one to tell, and
+ * the next call of the same method finds and finishes what is left.
  */
 export const cleanUp = (step: () => void): void => {
   try {
@@ -35,8 +35,9 @@ export const removeIfThere = (directory: Directory, name: EntryName): void => {
 }
 
 /**
- * Runs a step that a lock on the file (immutable, append-only, read-only) would refuse. Lifts the lock first where it is `known`, else
- * only when the step was refused, and puts it back when the step fails. Returns what the file had before it was lifted, or null when that was not needed.
+ * Runs a step that a lock on the file (immutable, append-only, read-only) would refuse. Lifts the lock first where it
+ * is `known`, else only when the step was refused, and puts it back when the step fails. Returns what the file had
+ * before it was lifted, or null when that was not needed.
  */
 export const pastLocks = (file: OpenFile, known: boolean, step: () => void): FileMetadata | null => {
   if (!known && unless('not_permitted', step)) return null

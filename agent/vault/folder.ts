@@ -5,7 +5,9 @@ import type { Directory, EntryName, Host } from '../host/host.ts'
 import { type ItemKey, keyName, nameOf, type Part, parts, textOf } from './layout.ts'
 import { damaged, derived } from './sealed-format.ts'
 
-/** The open folder of a vault: its parts, held by handles for as long as the vault is open, and what every step needs. */
+/**
+ * The open folder of a vault: its parts, held by handles for as long as the vault is open, and what every step needs.
+ */
 export interface VaultFolder extends Readonly<Record<Part, Directory>> {
   readonly host: Host
   readonly key: Uint8Array
@@ -16,7 +18,10 @@ export interface VaultFolder extends Readonly<Record<Part, Directory>> {
   workName(what: string): EntryName
   /** True for a name in `work` that an earlier run left behind. */
   isLeftover(name: EntryName): boolean
-  /** The `attempt`-th private name for a file of the item in its own directory: foreseeable to the vault alone, also after a crash. */
+  /**
+   * The `attempt`-th private name for a file of the item in its own directory: foreseeable to the vault alone, also
+   * after a crash.
+   */
   asideName(item: ItemKey, purpose: 'taking' | 'restoring', attempt: number): EntryName
   close(): void
 }
@@ -24,8 +29,8 @@ export interface VaultFolder extends Readonly<Record<Part, Directory>> {
 const keyBytes = 32
 
 /**
- * Opens the folder and makes what is missing in it. RecourseError vault_exposed when somebody besides the agent could get at it,
- * record_damaged when its key is missing or cut off; HostError for what the machine refuses.
+ * Opens the folder and makes what is missing in it. RecourseError vault_exposed when somebody besides the agent could
+ * get at it, record_damaged when its key is missing or cut off; HostError for what the machine refuses.
  */
 export const openFolder = (
   host: Host,
@@ -76,7 +81,10 @@ function openRoot(host: Host, path: FilePath): Directory {
   return mustBePrivate(host.files.openDirectory(path))
 }
 
-/** A part is made inside a folder that only the agent can enter; that it is the very one which lies there is checked all the same. */
+/**
+ * A part is made inside a folder that only the agent can enter; that it is the very one which lies there is checked all
+ * the same.
+ */
 function openPart(host: Host, root: Directory, part: Part): Directory {
   const name = nameOf(part)
   if (root.look(name) === null) {

@@ -3,8 +3,8 @@ import type { EntryName } from '../host/host.ts'
 import type { FileRecord } from './vault.ts'
 
 /**
- * What lies where in the folder of a vault. The names say everything: no file of the vault has to be read to know what it holds,
- * and a name either is there or is not, so that no crash leaves half an index behind.
+ * What lies where in the folder of a vault. The names say everything: no file of the vault has to be read to know what
+ * it holds, and a name either is there or is not, so that no crash leaves half an index behind.
  *
  * ```
  * vault.key                  32 random bytes; every key is derived from them

@@ -10,7 +10,9 @@ import { openTarget, recordOf } from './target.ts'
 import type { FileRecord, Vault } from './vault.ts'
 import { itemOf } from './vault-scene.ts'
 
-/** A vault on the real machine, in a temporary folder, for tests. The firewall is that of a model, which nobody asks. */
+/**
+ * A vault on the real machine, in a temporary folder, for tests. The firewall is that of a model, which nobody asks.
+ */
 export interface LinuxScene extends Disposable {
   readonly host: Host
   readonly vault: Vault

@@ -90,6 +90,9 @@ const attribute = ({ name, value }: { name: Uint8Array | string; value: Uint8Arr
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
-/** The flags that chattr sets (s u c S i a d A, j t, C); others, such as “has extents”, are the file system's own business. */
+/**
+ * The flags that chattr sets (s u c S i a d A, j t, C); others, such as “has extents”, are the file system's own
+ * business.
+ */
 const settableFlags = 0x80c0ff
 const flagText = (flags: number | null) => (flags === null ? 'none' : (flags & settableFlags).toString(16))

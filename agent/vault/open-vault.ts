@@ -24,8 +24,8 @@ export interface VaultOptions {
 }
 
 /**
- * Opens the vault, and makes it at the first time. One agent at a time. RecourseError vault_exposed, record_damaged (its key is
- * missing); HostError for what the machine refuses.
+ * Opens the vault, and makes it at the first time. One agent at a time. RecourseError vault_exposed, record_damaged
+ * (its key is missing); HostError for what the machine refuses.
  */
 export const openVault = async (options: VaultOptions): Promise<Vault> => {
   const { host, maxItemBytes = 4 * 2 ** 30, reserveBytes = 64 * 2 ** 20 } = options

@@ -11,8 +11,8 @@ export interface Place extends Disposable {
 }
 
 /**
- * Opens the directory of `path` without following links and compares it with the recorded one (VLT2). Whatever else stands there now, a
- * link, nothing, another directory, is answered with a RecourseError of the code `changed`.
+ * Opens the directory of `path` without following links and compares it with the recorded one (VLT2). Whatever else
+ * stands there now, a link, nothing, another directory, is answered with a RecourseError of the code `changed`.
  */
 export const openPlace = (host: Host, record: FileRecord, path: FilePath, changed: ErrorCode): Place => {
   const { directory, name } = openParent(host, path, changed)

@@ -6,8 +6,8 @@ import { type ItemKey, isMarkOf, itemName, nameOf, readItemName } from './layout
  * Gives an item up: its plain file, its pointer, and the blob once no other item points to it.
  *
  * INVARIANTS
- * - The pointer goes, durably, before the blob: a cut in between leaves a blob that nobody needs, never a pointer to nothing. The
- *   next call removes that blob.
+ * - The pointer goes, durably, before the blob: a cut in between leaves a blob that nobody needs, never a pointer to
+ *   nothing. The next call removes that blob.
  * - There is no pause between looking for other pointers and removing the blob, so none can appear.
  */
 export const releaseItem = (folder: VaultFolder, item: ItemKey): void => {

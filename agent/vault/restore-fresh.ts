@@ -17,8 +17,9 @@ import type { FileRecord } from './vault.ts'
  * Makes the file anew from what the vault holds.
  *
  * INVARIANTS
- * - Where it can, it grows inside the vault, where nobody sees or touches it, and reaches its directory by one rename. Only on another file
- *   system it grows in its own directory, under a private name that nobody can foresee; there it is compared once more after the rename.
+ * - Where it can, it grows inside the vault, where nobody sees or touches it, and reaches its directory by one rename.
+ *   Only on another file system it grows in its own directory, under a private name that nobody can foresee; there it
+ *   is compared once more after the rename.
  * - The rename never replaces. What was put under a private name by somebody else makes it try another one.
  */
 export const restoreFresh = async (folder: VaultFolder, record: FileRecord, place: Place): Promise<Gap[]> => {
@@ -95,7 +96,10 @@ function removeOurs(directory: Directory, name: EntryName, file: OpenFile): void
   if (bears(directory, name, file)) directory.remove(name)
 }
 
-/** What was made in vain must not lie about: it is removed where it should be, and of no use to anybody wherever else it is. */
+/**
+ * What was made in vain must not lie about: it is removed where it should be, and of no use to anybody wherever else it
+ * is.
+ */
 function discard(folder: VaultFolder, directory: Directory, name: EntryName, file: OpenFile): void {
   removeOurs(directory, name, file)
   if (file.links() > 0) silence(folder, file)
@@ -113,8 +117,8 @@ function createAnew(nursery: Directory, name: EntryName): OpenFile {
 }
 
 /**
- * A free private name. A regular file that stands under one is what a cut left of an earlier try and goes; anything else was put there and stays.
- * Beyond the names that can be found again after a cut there are random ones.
+ * A free private name. A regular file that stands under one is what a cut left of an earlier try and goes; anything
+ * else was put there and stays. Beyond the names that can be found again after a cut there are random ones.
  */
 function privateName(folder: VaultFolder, record: FileRecord, directory: Directory): EntryName {
   let free: EntryName | null = null

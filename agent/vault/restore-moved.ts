@@ -12,12 +12,12 @@ import { damaged } from './sealed-format.ts'
 import type { FileRecord } from './vault.ts'
 
 /**
- * Moves the very file back that was taken, so that inode and hard links are the same again. Null when another file system
- * lies between, which happens with bind mounts.
+ * Moves the very file back that was taken, so that inode and hard links are the same again. Null when another file
+ * system lies between, which happens with bind mounts.
  *
  * INVARIANTS
- * - The content is hashed after the metadata was set: a process that kept the file open could write until then, and writing later
- *   takes set-user-id bits and capabilities off again, as the kernel does with every write.
+ * - The content is hashed after the metadata was set: a process that kept the file open could write until then, and
+ *   writing later takes set-user-id bits and capabilities off again, as the kernel does with every write.
  * - A file with other names keeps the metadata that its other names show now; of it only the lock was ever touched.
  */
 export const moveBack = async (folder: VaultFolder, record: FileRecord, place: Place): Promise<Gap[] | null> => {

@@ -20,11 +20,13 @@ import type { FileRecord } from './vault.ts'
  * Puts the file of a record back.
  *
  * INVARIANTS
- * - The directory is opened without following links and must be the recorded one; nothing that stands there is ever replaced (VLT2, UND1).
- * - The file bears its name only when it is complete: content verified by hash, metadata set, on disk. Only a lock such as
- *   immutable comes after, because a locked file cannot be renamed.
+ * - The directory is opened without following links and must be the recorded one; nothing that stands there is ever
+ *   replaced (VLT2, UND1).
+ * - The file bears its name only when it is complete: content verified by hash, metadata set, on disk. Only a lock such
+ *   as immutable comes after, because a locked file cannot be renamed.
  * - The vault keeps a sealed copy through all of it (UND4); where there is no room for one, that is named.
- * - When it throws, nothing of ours is left in the directory. Called again after a cut, it recognises what it had put there.
+ * - When it throws, nothing of ours is left in the directory. Called again after a cut, it recognises what it had put
+ *   there.
  */
 export const restoreFile = async (
   folder: VaultFolder,
@@ -80,7 +82,10 @@ async function keepCopy(folder: VaultFolder, record: FileRecord): Promise<Gap[]>
   }
 }
 
-/** What was moved in by mistake while the target was taken goes back to where it came from. True when there is nothing else to give back. */
+/**
+ * What was moved in by mistake while the target was taken goes back to where it came from. True when there is nothing
+ * else to give back.
+ */
 function returnStray(folder: VaultFolder, record: FileRecord, place: Place): boolean {
   const name = nameOf(record.item)
   if (folder.stray.look(name) === null || goBack(folder.stray, name, place) === null) return false
@@ -94,8 +99,8 @@ function returnOriginal(folder: VaultFolder, record: FileRecord, place: Place): 
 }
 
 /**
- * What stands there may be the file of the record itself, or the one that an earlier call of restore made before it was cut off; an equal one
- * will do as well. Then the rest is finished and what it lacks is named. Null for anything else.
+ * What stands there may be the file of the record itself, or the one that an earlier call of restore made before it was
+ * cut off; an equal one will do as well. Then the rest is finished and what it lacks is named. Null for anything else.
  */
 async function restoredBefore(
   folder: VaultFolder,

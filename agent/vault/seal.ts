@@ -13,11 +13,14 @@ import type { SealLeft, SealResult } from './vault.ts'
  * From plain to sealed: write, sync, read back, publish, and only then remove the plain file.
  *
  * INVARIANTS
- * - A plain file goes only after its recorded content was read back from a blob, by tag and hash, and that blob and the item's
- *   pointer to it are on disk. A plain file whose content is no longer the recorded one (a process kept it open and wrote) stays.
+ * - A plain file goes only after its recorded content was read back from a blob, by tag and hash, and that blob and the
+ *   item's pointer to it are on disk. A plain file whose content is no longer the recorded one (a process kept it open
+ *   and wrote) stays.
  * - A blob bears its name in `sealed` only when it is complete, verified and on disk.
- * - Between the last look at the names and the publishing there is no pause: `take`, `restore` and `release` cannot slip in.
- * - What is cut off leaves a file in `work` and nothing else; the plain file is still there, and the next call begins again.
+ * - Between the last look at the names and the publishing there is no pause: `take`, `restore` and `release` cannot
+ *   slip in.
+ * - What is cut off leaves a file in `work` and nothing else; the plain file is still there, and the next call begins
+ *   again.
  * - Only one of these runs at a time; {@link VaultFolder} callers see to it with a lane.
  */
 export const ensureSealed = async (folder: VaultFolder, item: ItemKey): Promise<void> => {
@@ -27,15 +30,19 @@ export const ensureSealed = async (folder: VaultFolder, item: ItemKey): Promise<
   while (!point(folder, item))
 }
 
-/** Removes the plain file of an item that is sealed. Its removal need not be on disk: were it undone, it would be repeated. */
+/**
+ * Removes the plain file of an item that is sealed. Its removal need not be on disk: were it undone, it would be
+ * repeated.
+ */
 export const dropPlain = (folder: VaultFolder, item: ItemKey): void => {
   using file = folder.plain.openFile(itemName(item))
   removePastLocks(folder.plain, itemName(item), file)
 }
 
 /**
- * Seals everything that lies plain and can be sealed, one after the other; what cannot is named. `changed` keeps, for the life of the
- * vault, what can never be sealed because its bytes are no longer the recorded ones, so that it is not read again each time.
+ * Seals everything that lies plain and can be sealed, one after the other; what cannot is named. `changed` keeps, for
+ * the life of the vault, what can never be sealed because its bytes are no longer the recorded ones, so that it is not
+ * read again each time.
  */
 export const sealAll = async (folder: VaultFolder, lane: Lane, changed: Map<string, SealLeft>): Promise<SealResult> => {
   const left = new Map(changed)
@@ -150,7 +157,9 @@ async function verifyWritten(folder: VaultFolder, { sha256 }: ItemKey, blob: Ope
   }
 }
 
-/** The next chunk of a plain file. One that has become shorter meanwhile gives zeros, and fails the check of its hash. */
+/**
+ * The next chunk of a plain file. One that has become shorter meanwhile gives zeros, and fails the check of its hash.
+ */
 function readChunk(plain: OpenFile, buffer: Uint8Array, position: number, sizeBytes: number): Uint8Array {
   const chunk = buffer.subarray(0, Math.min(buffer.length, sizeBytes - position))
   for (let filled = 0; filled < chunk.length; ) {
@@ -161,7 +170,10 @@ function readChunk(plain: OpenFile, buffer: Uint8Array, position: number, sizeBy
   return chunk
 }
 
-/** Says that the item needs the blob of its content: an empty file, made once. False when the blob was released meanwhile. */
+/**
+ * Says that the item needs the blob of its content: an empty file, made once. False when the blob was released
+ * meanwhile.
+ */
 function point({ items, sealed }: VaultFolder, item: ItemKey): boolean {
   if (sealed.look(nameOf(item.sha256)) === null) return false
   if (items.look(itemName(item)) === null) {

@@ -3,7 +3,8 @@ import { RecourseError } from '../../protocol/errors.ts'
 import type { Sha256 } from '../../protocol/file-record.ts'
 
 /**
- * The sealed form of a file, version 1. A header, then the content in chunks, each encrypted with AES-256-GCM on its own:
+ * The sealed form of a file, version 1. A header, then the content in chunks, each encrypted with AES-256-GCM on its
+ * own:
  *
  * ```
  *  0   8  "RCVAULT1"
@@ -16,13 +17,14 @@ import type { Sha256 } from '../../protocol/file-record.ts'
  * 68   …  chunks: ciphertext, then 16 bytes of tag; at least one, also for an empty file
  * ```
  *
- * The nonce of a chunk is prefix (7) · number of the chunk (4) · 1 for the last chunk, else 0 (1), and the header is authenticated with
- * every chunk. A chunk that is changed, missing, doubled, moved or of another file does not open, nor does an end that is cut off:
- * the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár 2015).
+ * The nonce of a chunk is prefix (7) · number of the chunk (4) · 1 for the last chunk, else 0 (1), and the header is
+ * authenticated with every chunk. A chunk that is changed, missing, doubled, moved or of another file does not open,
+ * nor does an end that is cut off: the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár 2015).
  *
  * INVARIANTS
- * - The key of a blob is derived from the vault's key and the hash of the content (HKDF-SHA-256). One key therefore seals one content;
- *   should a random prefix ever repeat, what repeats is the same bytes under the same nonce, which tells nothing.
+ * - The key of a blob is derived from the vault's key and the hash of the content (HKDF-SHA-256). One key therefore
+ *   seals one content; should a random prefix ever repeat, what repeats is the same bytes under the same nonce, which
+ *   tells nothing.
  * - What is not authentic is not handed on; see chunk-cipher.ts.
  */
 export interface SealedHeader {
@@ -36,7 +38,10 @@ export interface SealedHeader {
 export const headerBytes = 68
 export const tagBytes = 16
 export const noncePrefixBytes = 7
-/** Large enough that handing a chunk to another thread does not show, small enough that its memory is used again at once. */
+/**
+ * Large enough that handing a chunk to another thread does not show, small enough that its memory is used again at
+ * once.
+ */
 export const defaultChunkBytes = 1024 * 1024
 const largestChunkBytes = 16 * 1024 * 1024
 const magic = Buffer.from('RCVAULT1', 'latin1')

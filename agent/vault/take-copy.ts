@@ -16,8 +16,9 @@ import type { FileRecord, TakeResult } from './vault.ts'
  *
  * INVARIANTS
  * - A copy bears its name in `plain` only when it is complete, has the recorded hash and is on disk.
- * - The original is not unlinked by its name alone, which somebody could exchange in that instant: it is first moved to a name that nobody can
- *   foresee, looked at there, and removed only if it is the one that was copied and nobody has written to it; else it goes back.
+ * - The original is not unlinked by its name alone, which somebody could exchange in that instant: it is first moved to
+ *   a name that nobody can foresee, looked at there, and removed only if it is the one that was copied and nobody has
+ *   written to it; else it goes back.
  * - When the original turns out to have changed, it stays and the copy goes.
  */
 export const copyAway = async (
@@ -53,7 +54,8 @@ export const finishCopy = async (folder: VaultFolder, record: FileRecord): Promi
     const writtenAt = writeTime(file.metadata())
     const isTarget =
       file.sizeBytes() === record.sizeBytes && (await contentHash(file, record.sizeBytes)) === record.sha256
-    // With other bytes it is not the target: a new file that was given the number of the removed one, or what somebody made of the old.
+    // With other bytes it is not the target: a new file that was given the number of the removed one, or what somebody
+    // made of the old.
     if (isTarget) removeOriginal(folder, record, place, file, writtenAt)
   }
   place?.directory.sync()
@@ -70,7 +72,10 @@ async function writeCopy(folder: VaultFolder, record: FileRecord, file: OpenFile
   if (sha256 !== record.sha256) throw changed(record, 'has another content')
 }
 
-/** After a cut, what lies under the item's name may also be something that was moved in by mistake and not compared any more. */
+/**
+ * After a cut, what lies under the item's name may also be something that was moved in by mistake and not compared any
+ * more.
+ */
 async function compareCopy(folder: VaultFolder, record: FileRecord, place: Place | null): Promise<void> {
   const name = itemName(record)
   if (folder.plain.look(name)?.kind !== 'file') return sendBack(folder, record, place)
@@ -129,7 +134,9 @@ function moveAside(folder: VaultFolder, record: FileRecord, { directory, name }:
 
 const lastAttempt = 7
 
-/** Finishes what a cut left under a private name: the original goes, anything else returns to where it was taken from. */
+/**
+ * Finishes what a cut left under a private name: the original goes, anything else returns to where it was taken from.
+ */
 function clearAside(folder: VaultFolder, record: FileRecord, place: Place): void {
   const { directory } = place
   for (const { aside, isOriginal } of asides(folder, record, directory)) {
@@ -153,7 +160,10 @@ const asides = (folder: VaultFolder, record: FileRecord, directory: Place['direc
     },
   )
 
-/** The original is alive, so a copy of it is not needed. One that was sealed is left to whoever wanted it: it may be of an earlier undo. */
+/**
+ * The original is alive, so a copy of it is not needed. One that was sealed is left to whoever wanted it: it may be of
+ * an earlier undo.
+ */
 function giveUp(folder: VaultFolder, record: FileRecord, why: RecourseError): RecourseError {
   if (folder.items.look(itemName(record)) === null) cleanUp(() => releaseItem(folder, record))
   return why

@@ -15,13 +15,16 @@ import type { FileRecord, TakeResult } from './vault.ts'
  * Takes the file of a record into `plain`.
  *
  * INVARIANTS
- * - The file is opened once, hashed through that handle, and moved by one rename; what arrived is then compared with the handle. Between the
- *   comparison and the end nobody outside can reach it, because only the agent can enter the vault (VLT2, VLT5).
- * - What arrived by mistake goes back to its name, or, if that was taken meanwhile, to `stray`: it is never lost and never sealed.
+ * - The file is opened once, hashed through that handle, and moved by one rename; what arrived is then compared with
+ *   the handle. Between the comparison and the end nobody outside can reach it, because only the agent can enter the
+ *   vault (VLT2, VLT5).
+ * - What arrived by mistake goes back to its name, or, if that was taken meanwhile, to `stray`: it is never lost and
+ *   never sealed.
  * - Mode bits belong to the file, not to the name: they are taken away only when no other name shows the file (A8).
- * - On disk when it returns: the file, its name in the vault, and that its old name is gone. In this order, so that a power cut
- *   between them leaves two names, never none.
- * - Called again after a cut, it finds its item in the vault and finishes; the place is then only looked at for what was not removed yet.
+ * - On disk when it returns: the file, its name in the vault, and that its old name is gone. In this order, so that a
+ *   power cut between them leaves two names, never none.
+ * - Called again after a cut, it finds its item in the vault and finishes; the place is then only looked at for what
+ *   was not removed yet.
  */
 export const takeFile = async (folder: VaultFolder, record: FileRecord): Promise<TakeResult> => {
   const name = itemName(record)
@@ -103,8 +106,8 @@ async function compareArrived(
 }
 
 /**
- * An overlay file system moves a file of its lower layer by copying it up, under a new identity. It is the same when every byte
- * and everything else we could restore is.
+ * An overlay file system moves a file of its lower layer by copying it up, under a new identity. It is the same when
+ * every byte and everything else we could restore is.
  */
 async function isCopyUp(folder: VaultFolder, record: FileRecord, file: OpenFile): Promise<boolean> {
   if (folder.plain.look(itemName(record))?.kind !== 'file') return false

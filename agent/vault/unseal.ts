@@ -13,8 +13,8 @@ import {
 } from './sealed-format.ts'
 
 /**
- * Opens a blob chunk by chunk and hands on what was authenticated. RecourseError record_damaged at the first thing that is not as it
- * was sealed; what was handed on before that is then worth nothing.
+ * Opens a blob chunk by chunk and hands on what was authenticated. RecourseError record_damaged at the first thing that
+ * is not as it was sealed; what was handed on before that is then worth nothing.
  */
 export const unseal = async (
   vaultKey: Uint8Array,

@@ -5,8 +5,8 @@ import type { FileRecord, Vault } from './vault.ts'
 import { marks, vaultFolder, vaultScene } from './vault-scene.ts'
 
 /**
- * The whole life of two equal files in the vault, cut before and after every effect (JRN2). A cut agent starts again with the step it
- * was at, as the core makes it do.
+ * The whole life of two equal files in the vault, cut before and after every effect (JRN2). A cut agent starts again
+ * with the step it was at, as the core makes it do.
  */
 interface Step {
   readonly what: string

@@ -32,7 +32,10 @@ const hashWithoutTrace = (path: Buffer): string => {
   }
 }
 
-/** What the machine's own tools say of a file; change time, inode number and access time by reading are not ours to keep. */
+/**
+ * What the machine's own tools say of a file; change time, inode number and access time by reading are not ours to
+ * keep.
+ */
 const describeFile = (path: Buffer) => {
   const { mode, uid, gid, size, mtimeNs, atimeNs, blocks } = lstatSync(path, { bigint: true })
   const ask = (program: string, ...args: string[]) => {

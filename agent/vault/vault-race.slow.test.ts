@@ -109,7 +109,8 @@ describe('[VLT2] somebody exchanges the target', () => {
         await using _racer = await exchanging(folder, 'evil', 'innocent')
         seen = await race(scene, place, ['race', 'evil'], rounds, sealed)
       }
-      // Across file systems the restored file may be moved away before the agent has looked: then it is restored once more.
+      // Across file systems the restored file may be moved away before the agent has looked: then it is restored once
+      // more.
       const left = contents(folder)
       expect(left.filter((content) => content === 'innocent')).toHaveLength(1)
       expect(new Set(left)).toEqual(new Set(['evil', 'innocent']))

@@ -8,7 +8,10 @@ import { openVault, type VaultOptions } from './open-vault.ts'
 import { openTarget, recordOf } from './target.ts'
 import type { FileRecord, Vault } from './vault.ts'
 
-/** A vault on a model machine, for tests: `/state` is its file system's, `/home/u` lies on the same one, `/data` on another. */
+/**
+ * A vault on a model machine, for tests: `/state` is its file system's, `/home/u` lies on the same one, `/data` on
+ * another.
+ */
 export interface VaultScene {
   readonly machine: ModelMachine
   open(host?: Host, options?: Partial<VaultOptions>): Promise<Vault>

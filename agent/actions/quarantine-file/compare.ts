@@ -9,7 +9,10 @@ import { openPlace, type Place } from '../../vault/place.ts'
 import type { FileRecord } from '../../vault/vault.ts'
 import { lookAt } from './standing.ts'
 
-/** The world against what the action left behind: the name vacant, in the recorded directory, and the item intact (UND2). */
+/**
+ * The world against what the action left behind: the name vacant, in the recorded directory, and the item intact
+ * (UND2).
+ */
 export const compareFile = async (bench: Bench, record: FileRecord): Promise<Comparison> => {
   const place = openRecorded(bench, record)
   if (typeof place === 'string')
@@ -67,8 +70,8 @@ const heldWords = {
 } as const
 
 /**
- * Evidence for the undo: the bytes, and field by field everything else. A difference that the undo has named as a gap is not held
- * against it. Where nothing had been taken, the proof is that the vault has nothing to give back.
+ * Evidence for the undo: the bytes, and field by field everything else. A difference that the undo has named as a gap
+ * is not held against it. Where nothing had been taken, the proof is that the vault has nothing to give back.
  */
 export const proveRestored = async (bench: Bench, record: FileRecord, gaps: readonly Gap[]): Promise<Evidence[]> => {
   const at = bench.nowMs()

@@ -11,8 +11,8 @@ import type { FileRecord } from '../../vault/vault.ts'
 import { compareFile, proveRestored, proveTaken } from './compare.ts'
 
 /**
- * Moves a file into the vault and back. All the care about links, races and cuts is in the vault; here is what to take, what to
- * refuse, and what to say.
+ * Moves a file into the vault and back. All the care about links, races and cuts is in the vault; here is what to take,
+ * what to refuse, and what to say.
  */
 export const linux = defineImpl('quarantine-file', {
   prepare: async (bench, params) => {
@@ -116,7 +116,10 @@ function gapsOf({ links }: FileRecord): Gap[] {
   return gaps
 }
 
-/** A take that was refused or cut off before it moved anything has at most lifted a lock of the file, which the vault puts back. */
+/**
+ * A take that was refused or cut off before it moved anything has at most lifted a lock of the file, which the vault
+ * puts back.
+ */
 async function leaveUntaken({ vault }: Bench, record: FileRecord): Promise<Applied> {
   try {
     await vault.restore(record, record.path)
@@ -143,7 +146,10 @@ async function restoreBeside(bench: Bench, record: FileRecord): Promise<Applied>
   throw new RecourseError('place_taken', `${mostBeside} names beside ${record.path} are taken.`)
 }
 
-/** What stands in the way is a quarantine of its own: recorded first, then taken, and undone by an undo of this undo (UND2). */
+/**
+ * What stands in the way is a quarantine of its own: recorded first, then taken, and undone by an undo of this undo
+ * (UND2).
+ */
 async function replace(bench: Bench, record: FileRecord): Promise<Applied> {
   const before = displacedBefore(bench)
   if (before !== null) await bench.vault.take(before)
