@@ -47,6 +47,12 @@ async function main(): Promise<number> {
   if (external && scenario.needsOwnPlane) return refuse(`${scenario.name} needs a control plane of its own`)
   const mix: Partial<Mix> = flags.latency === undefined ? {} : { latencyMs: number('latency', 0, 10_000) }
   const progress = progressTo(process.stderr, () => performance.now())
+  const interrupted = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      process.once(signal, () => process.exit(1))
+      interrupted.abort(new Error(`stopped by ${signal}`))
+    })
   const { plane, operator, token } = await controlPlane(devices)
   try {
     const report = await runScenario({
@@ -62,12 +68,17 @@ async function main(): Promise<number> {
       operator,
       token,
       progress,
+      signal: interrupted.signal,
     })
     const json = `${JSON.stringify(report, null, 2)}\n`
     if (flags.report !== undefined) writeFileSync(flags.report, json)
     progress.said(reportText(report))
     if (flags.json) process.stdout.write(json)
     return report.ok ? 0 : 1
+  } catch (failure) {
+    if (!interrupted.signal.aborted) throw failure
+    progress.said('stopped before the end; nothing is said about what was promised')
+    return 1
   } finally {
     await plane.own?.dispose()
   }
@@ -82,8 +93,6 @@ interface Opened {
 async function controlPlane(devices: number): Promise<Opened> {
   if (flags.server === undefined) {
     const plane = await startControlPlane()
-    for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.once(signal, () => void plane.own.dispose().finally(() => process.exit(1)))
     if (plane.setUpUrl === null) throw new Error('a new control plane gave no set-up link')
     const operator = openOperator(plane.url, await setUpPeople(plane.url, plane.setUpUrl))
     return { plane, operator, token: await operator.enrolmentToken(devices) }

@@ -6,7 +6,8 @@ import type { Shard } from './shard.ts'
 
 let shard: Shard | null = null
 
-const say = (told: Told) => void process.send?.(told)
+// A parent that is gone hears nothing; the end of the channel is told below.
+const say = (told: Told) => void process.send?.(told, undefined, undefined, () => undefined)
 
 async function answer({ call, options }: Ask): Promise<unknown> {
   if (call.name === 'open') {

@@ -30,6 +30,8 @@ export interface RunOptions {
   /** A token for all devices of the run. */
   readonly token: string
   readonly progress: Progress
+  /** Ends the run early; what was started is stopped, and {@link runScenario} rejects with the reason. */
+  readonly signal?: AbortSignal
 }
 
 const sampleMs = 1_000
@@ -82,15 +84,17 @@ export async function runScenario(options: RunOptions): Promise<Report> {
     plane,
     book,
     minutes: options.minutes ?? scenario.minutes ?? 1,
-    over: () => false,
+    over: () => options.signal?.aborted === true,
     broken: (what) => note(scenario.name, [what]),
     async step(name, work) {
+      options.signal?.throwIfAborted()
       current = name
       const at = performance.now()
       const before = broken
       try {
         await work()
       } catch (failure) {
+        options.signal?.throwIfAborted()
         note('a step ends', [failure instanceof Error ? (failure.stack ?? failure.message) : String(failure)])
       }
       await sampling.now()
@@ -105,6 +109,7 @@ export async function runScenario(options: RunOptions): Promise<Report> {
     async until(what, holds, timeoutMs) {
       const end = performance.now() + timeoutMs
       while (!(await holds())) {
+        options.signal?.throwIfAborted()
         if (performance.now() > end) return note(what, [`not within ${timeoutMs} ms`])
         await pause(50)
       }
