@@ -8,6 +8,7 @@ import { startWorld } from '../tests/dashboard/world.ts'
 
 const folder = join(import.meta.dirname, '../docs/pictures')
 const desk = { width: 1120, height: 700 } as const
+const small = { width: 980, height: 560 } as const
 const phone = { width: 360, height: 720 } as const
 
 const world = await startWorld()
@@ -17,7 +18,7 @@ try {
     ['overview', desk, '/', 'Needs you now'],
     [
       'action',
-      { ...desk, scheme: 'dark' },
+      { ...small, scheme: 'dark' },
       `/actions/history?action=${rows.quarantined}`,
       'Last proved to be in force',
     ],
