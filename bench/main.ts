@@ -3,13 +3,14 @@
 
 import { parseArgs } from 'node:util'
 import { dashboardRows } from './dashboard.ts'
+import { historyRows } from './history.ts'
 import { journalRows } from './journal.ts'
 import { latencyRows } from './latency.ts'
 import { noise } from './noise.ts'
 import { type BenchResult, type BenchRow, resultOf } from './row.ts'
 import { vaultRows } from './vault.ts'
 
-const rows: readonly BenchRow[] = [...vaultRows, ...journalRows, ...latencyRows, ...dashboardRows]
+const rows: readonly BenchRow[] = [...vaultRows, ...journalRows, ...latencyRows, ...historyRows, ...dashboardRows]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

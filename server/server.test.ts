@@ -49,7 +49,8 @@ test('a fresh control plane prints a link that makes the first administrator, an
 })
 
 test('[ACC3] every rule of access has its route, and the other way round', async () => {
-  const server = await begin()
+  // Without a built dashboard the plain set-up page has its routes too.
+  const server = await begin({ dashboardFolder: join(folder, 'no-dashboard') })
   const missing = Object.keys(access).filter((route) => {
     const [method = '', url = ''] = route.split(' ')
     return !server.app.hasRoute({ method, url })

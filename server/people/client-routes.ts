@@ -96,6 +96,7 @@ export function clientRoutes(bare: FastifyInstance, deps: PeopleDeps): void {
 /** In a room of its own, as only this route takes forms. Its answers are those of RFC 6749, which OAuth libraries read. */
 function tokenRoute(bare: FastifyInstance, deps: PeopleDeps): void {
   void bare.register(async (room) => {
+    room.removeAllContentTypeParsers()
     room.addContentTypeParser(
       'application/x-www-form-urlencoded',
       { parseAs: 'string', bodyLimit: formLimit },

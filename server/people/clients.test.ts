@@ -101,7 +101,7 @@ describe('[ACC2] API clients by OAuth 2 client credentials', () => {
 
   test.each([
     ['no form at all', 'x', { 'content-type': 'text/plain' }, 415],
-    ['json', '{}', { 'content-type': 'application/json' }, 400],
+    ['json', '{}', { 'content-type': 'application/json' }, 415],
     ['another grant', 'grant_type=password', {}, 400],
     ['no grant', 'a=b', {}, 400],
     ['a field twice', 'grant_type=client_credentials&grant_type=client_credentials', {}, 400],
