@@ -91,7 +91,7 @@ const contents = (folder: string) =>
 
 describe('[VLT2] somebody exchanges the target', () => {
   test.each([
-    ['on the file system of the vault', 'near', 2_000, false],
+    ['on the file system of the vault', 'near', 1_500, false],
     ['on the file system of the vault, sealed each time', 'near', 500, true],
     ['on another file system', 'far', 500, true],
   ] as const)(
