@@ -31,6 +31,8 @@ export interface Truth {
   /** What differs from the birth of the machine, as far as it was asked for. */
   readonly changed: readonly string[] | null
   readonly lives: number
+  /** Effects that the machine denied the agent. */
+  readonly denied: number
   readonly faults: readonly string[]
 }
 
@@ -98,6 +100,7 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
   let life: Life | null = null
   let link: Link | null = null
   let lives = 0
+  let denied = 0
   let failure = profile.effectFailure
   let plan: { left: number; readonly pauseMs: number } | null = null
   let stopped = false
@@ -120,6 +123,7 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
       random: draw,
       effectFailure: () => failure,
       dies: () => plan !== null && --plan.left <= 0,
+      denied: () => void denied++,
       died: () => void inTurn(resurrect),
       fault: (what) => {
         if (faults.length < faultsKept) faults.push(what)
@@ -225,6 +229,7 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
         waitingReports: life?.core.outbox.after(0, 1_000).length ?? 0,
         changed: changes ? changedSince(birth, scene) : null,
         lives,
+        denied,
         faults: [...faults],
       }
     },

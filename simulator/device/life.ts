@@ -54,6 +54,8 @@ export interface LifeDeps {
   dies(): boolean
   /** It died of {@link dies}. */
   died(): void
+  /** The machine denied an effect. */
+  denied(): void
   /** The agent logged a fault of its own. */
   fault(what: string): void
 }
@@ -80,8 +82,9 @@ export async function startLife(deps: LifeDeps): Promise<Life> {
   const host = withFaults(modelHost(machine), (phase, effect) => {
     if (phase === 'after') witness.look()
     stopAt()
-    if (phase === 'before' && armed && deps.random() < deps.effectFailure())
-      throw new HostError('io_failed', `this machine denied ${effect}`)
+    if (phase !== 'before' || !armed || deps.random() >= deps.effectFailure()) return
+    deps.denied()
+    throw new HostError('io_failed', `this machine denied ${effect}`)
   })
   const log: Log = {
     debug: () => undefined,

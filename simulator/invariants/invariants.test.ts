@@ -45,6 +45,7 @@ const truth: Truth = {
   waitingReports: 0,
   changed: ['file /opt/x'],
   lives: 1,
+  denied: 0,
   faults: [],
 }
 
@@ -86,6 +87,13 @@ describe('[SIM1] invariants', () => {
       'nothing is done twice',
       'each effect happened exactly as often as it is said to have',
     ])
+  })
+
+  test('allow an attempt that was denied, taken back, and begun again by the next life', () => {
+    const targets: Truth['targets'] = [{ name: 'dropper', inEffect: true, came: 2, went: 1 }]
+    expect(brokenBy(world({ truth: { targets, lives: 2, denied: 1 } }))).toEqual([])
+    expect(brokenBy(world({ truth: { targets, lives: 2, denied: 0 } }))).not.toEqual([])
+    expect(brokenBy(world({ truth: { targets, lives: 1, denied: 1 } }))).not.toEqual([])
   })
 
   test('see a success that never happened', () => {
