@@ -47,7 +47,7 @@ describe('the routes of devices', () => {
       ['lin-02', true],
     ])
     expect(rest.next).toBeNull()
-    expect(await seen()).toMatchObject({ name: 'lin-01', group: 'servers', status: 'active' })
+    expect(await seen()).toMatchObject({ name: 'lin-01', tags: ['servers'], status: 'active' })
   })
 
   test('[ACC3] who may only look may not change, revoke, enrol or see a code', async () => {

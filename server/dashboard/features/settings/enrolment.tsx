@@ -71,7 +71,7 @@ export const Enrolment = () => {
         <h2>Enrol devices</h2>
         <p className={classes.about}>
           A device makes its own key, proves with the token that it is let in, and knows by the token that it speaks
-          with this control plane.
+          with this control plane. The rules of device groups can go by the tag.
         </p>
         <form
           className={classes.row}
@@ -81,7 +81,7 @@ export const Enrolment = () => {
           }}
         >
           <TextInput
-            label="Group they join"
+            label="Tag they get"
             size="xs"
             value={group}
             maxLength={100}
@@ -124,7 +124,7 @@ export const Enrolment = () => {
               <thead>
                 <tr>
                   <th scope="col">Token</th>
-                  <th scope="col">Group</th>
+                  <th scope="col">Tag</th>
                   <th scope="col">Uses left</th>
                   <th scope="col">Made</th>
                   <th scope="col">Ends in</th>

@@ -6,14 +6,11 @@ import { useMe } from '../../app/session.ts'
 import { Trouble } from '../../ui/screens.tsx'
 import { When } from '../../ui/time.tsx'
 import { toast } from '../../ui/toast.tsx'
-import { type Person, peopleQuery } from './people-queries.ts'
+import { type Person, peopleQuery, rolesQuery } from './people-queries.ts'
 import classes from './settings.module.css'
 
-const roles = [
-  { value: 'viewer', label: 'Viewer: looks, changes nothing' },
-  { value: 'responder', label: 'Responder: asks for and decides on actions' },
-  { value: 'administrator', label: 'Administrator: everything' },
-]
+/** Until they are read, there is nothing to choose from. */
+const useRoles = () => useQuery(rolesQuery).data ?? []
 
 export const People = () => {
   const me = useMe()
@@ -72,46 +69,50 @@ const Row = ({
   person: Person
   mine: boolean
   change: (body: { role?: string; disabled?: boolean }) => void
-}) => (
-  <tr className={person.disabled ? classes.off : undefined}>
-    <td>
-      {person.name}
-      {mine ? ' (you)' : ''}
-    </td>
-    <td>
-      {person.disabled ? (
-        'disabled'
-      ) : (
-        <Select
-          size="xs"
-          w={290}
-          aria-label={`Role of ${person.name}`}
-          allowDeselect={false}
-          data={roles}
-          value={person.role}
-          onChange={(role) => {
-            if (role !== null && role !== person.role) change({ role })
-          }}
-        />
-      )}
-    </td>
-    <td>
-      <When at={person.createdAt} />
-    </td>
-    <td>
-      <Button
-        size="compact-sm"
-        variant="default"
-        onClick={() => change({ disabled: !person.disabled })}
-        aria-label={`${person.disabled ? 'Let in again' : 'Disable'} ${person.name}`}
-      >
-        {person.disabled ? 'Let in again' : 'Disable'}
-      </Button>
-    </td>
-  </tr>
-)
+}) => {
+  const roles = useRoles()
+  return (
+    <tr className={person.disabled ? classes.off : undefined}>
+      <td>
+        {person.name}
+        {mine ? ' (you)' : ''}
+      </td>
+      <td>
+        {person.disabled ? (
+          'disabled'
+        ) : (
+          <Select
+            size="xs"
+            w={290}
+            aria-label={`Role of ${person.name}`}
+            allowDeselect={false}
+            data={roles}
+            value={person.role}
+            onChange={(role) => {
+              if (role !== null && role !== person.role) change({ role })
+            }}
+          />
+        )}
+      </td>
+      <td>
+        <When at={person.createdAt} />
+      </td>
+      <td>
+        <Button
+          size="compact-sm"
+          variant="default"
+          onClick={() => change({ disabled: !person.disabled })}
+          aria-label={`${person.disabled ? 'Let in again' : 'Disable'} ${person.name}`}
+        >
+          {person.disabled ? 'Let in again' : 'Disable'}
+        </Button>
+      </td>
+    </tr>
+  )
+}
 
 const Add = () => {
+  const roles = useRoles()
   const queries = useQueryClient()
   const [name, setName] = useState('')
   const [password, setPassword] = useState('')
