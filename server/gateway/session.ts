@@ -3,7 +3,6 @@ import type { RawData, WebSocket } from 'ws'
 import { type Closing, closing } from '../../protocol/closing.ts'
 import { encode } from '../../protocol/codec.ts'
 import type { ErrorCode } from '../../protocol/errors.ts'
-import type { DeviceId } from '../../protocol/ids.ts'
 import type { DeviceMessage, ServerMessage } from '../../protocol/messages.ts'
 import type { Preview } from '../../protocol/outcome.ts'
 import { agreeOn } from '../../protocol/version.ts'
@@ -11,6 +10,7 @@ import { Allowance } from './allowance.ts'
 import type { Desk } from './desk.ts'
 import { Dispatch } from './dispatch.ts'
 import { Intake, type SharedRoom } from './intake.ts'
+import type { Peer } from './peer.ts'
 import { Previews } from './previews.ts'
 import { readFrame } from './read-frame.ts'
 import type { Actions, PreviewAsk } from './seam.ts'
@@ -37,13 +37,6 @@ export interface SessionDeps {
   ended(session: Session): void
   /** Asks to be looked at ({@link Session.look}) at that time on the monotonic clock. */
   lookAt(session: Session, atMs: number): void
-}
-
-export interface Peer {
-  readonly device: DeviceId
-  /** Serial of its certificate, hex in lower case, and the end of its life. */
-  readonly serial: string
-  readonly notAfter: number
 }
 
 /** One connection of one device. */
