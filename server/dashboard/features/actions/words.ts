@@ -48,6 +48,6 @@ export const deedWords = {
 
 /** The same row as a command for `recourse`. Single quotes keep a shell from reading anything into the text. */
 export const commandFor = (deed: Deed | 'show', row: Action, comment: string): string =>
-  deed === 'show' ? `recourse history --action ${row.id}` : `recourse ${deed} ${row.id} --comment ${quoted(comment)}`
+  deed === 'show' ? `recourse show ${row.id}` : `recourse ${deed} ${row.id} --comment ${quoted(comment)}`
 
 const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`
