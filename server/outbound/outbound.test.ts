@@ -89,7 +89,9 @@ describe('notifications by webhook', () => {
     await rule('default group', { statuses: ['rejected'], groups: ['00000000-0000-7000-8000-000000000000'] })
     await reject(await ask('/tmp/a'))
     await sendOutbound(deps())
-    expect(receiver.heard.map((it) => JSON.parse(it.body).rule).sort()).toEqual(['default group', 'rejections'])
+    expect(receiver.heard.map((it) => String(JSON.parse(it.body).rule)).toSorted((a, b) => a.localeCompare(b))).toEqual(
+      ['default group', 'rejections'],
+    )
   })
 
   test('a receiver that fails is tried again, ever later, under the same id; and given up after seven days', async () => {

@@ -77,7 +77,8 @@ beforeAll(async () => {
   ours = await furnish('ours-1')
   theirs = await furnish('theirs-1')
   const role = { name: 'all-of-ours', permissions, groups: [ourGroup] }
-  expect((await server.call(server.admin, 'POST', '/v1/roles', role)).status).toBe(201)
+  const { status, raw } = await server.call(server.admin, 'POST', '/v1/roles', role)
+  if (status !== 201) throw new Error(`the role could not be made: ${raw.body}`)
   scoped = await server.addPerson('olga', 'all-of-ours')
   for (const person of [server.admin, scoped]) {
     for (const permission of permissions) {
