@@ -5,6 +5,8 @@ const ignored = ['**/node_modules/**', '**/dist/**', '**/.recourse/**']
 /** One project for each way of running tests; the ending of a file's name says which it belongs to. */
 export default defineConfig({
   test: {
+    // Tests wait for disks and sockets more than they compute: no core is kept back for anything else.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
@@ -20,6 +22,8 @@ export default defineConfig({
           name: 'unit',
           include: ['**/*.test.ts'],
           exclude: [...ignored, 'tests/rules/**', '**/*.slow.test.ts', '**/*.device.test.ts', '**/*.browser.test.ts'],
+          // Nothing here changes what its modules hold, so they are loaded once for many files.
+          isolate: false,
           testTimeout: 10_000,
           hookTimeout: 10_000,
           sequence: { groupOrder: 0 },

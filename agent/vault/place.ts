@@ -41,4 +41,8 @@ function openParent(host: Host, path: FilePath, changed: ErrorCode) {
   }
 }
 
-const notThere: ReadonlySet<ErrorCode> = new Set(['target_not_found', 'target_behind_link', 'target_not_regular'])
+export const notThere: ReadonlySet<ErrorCode> = new Set([
+  'target_not_found',
+  'target_behind_link',
+  'target_not_regular',
+])

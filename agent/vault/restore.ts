@@ -2,14 +2,14 @@ import { RecourseError } from '../../protocol/errors.ts'
 import type { FilePath } from '../../protocol/file-path.ts'
 import { sameIdentity } from '../../protocol/file-record.ts'
 import type { Gap } from '../../protocol/outcome.ts'
-import type { Entry } from '../host/host.ts'
+import { type Entry, HostError, type OpenFile } from '../host/host.ts'
 import { goBack } from './arrival.ts'
 import { contentHash } from './content.ts'
 import { codeOf, lockAgain, unless } from './failures.ts'
 import type { VaultFolder } from './folder.ts'
 import { itemName, markName, nameOf } from './layout.ts'
 import { accessTime, differences, isLocked, unlocked } from './metadata.ts'
-import { openPlace, type Place } from './place.ts'
+import { notThere, openPlace, type Place } from './place.ts'
 import { allGaps, restoreFresh } from './restore-fresh.ts'
 import { moveBack } from './restore-moved.ts'
 import { ensureSealed, type Lane } from './seal.ts'
@@ -98,6 +98,16 @@ function returnOriginal(folder: VaultFolder, record: FileRecord, place: Place): 
   if (aside !== null) unless('place_taken', () => place.directory.move(aside, place.directory, place.name))
 }
 
+/** Null when somebody has exchanged it since it was looked at. */
+function openStanding({ directory, name }: Place): OpenFile | null {
+  try {
+    return directory.openFile(name)
+  } catch (error) {
+    if (error instanceof HostError && notThere.has(error.code)) return null
+    throw error
+  }
+}
+
 /**
  * What stands there may be the file of the record itself, or the one that an earlier call of restore made before it was
  * cut off; an equal one will do as well. Then the rest is finished and what it lacks is named. Null for anything else.
@@ -109,8 +119,8 @@ async function restoredBefore(
   standing: Entry,
 ): Promise<Gap[] | null> {
   if (standing.kind !== 'file' || standing.sizeBytes !== record.sizeBytes) return null
-  using file = place.directory.openFile(place.name)
-  if ((await contentHash(file, record.sizeBytes)) !== record.sha256) return null
+  using file = openStanding(place)
+  if (file === null || (await contentHash(file, record.sizeBytes)) !== record.sha256) return null
   const metadata = file.metadata()
   const isOriginal = sameIdentity(file.identity, record.file)
   const isOurs = isOriginal || folder.items.look(markName(record, file.identity)) !== null
