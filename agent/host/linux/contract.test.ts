@@ -38,7 +38,12 @@ const family = () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, 'exit')
     // The whole group: a parent and what it has started.
-    process.kill(-pid, 'SIGKILL')
+    try {
+      process.kill(-pid, 'SIGKILL')
+    } catch (error) {
+      // It has ended, and the news of it is still on its way here.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+    }
     await ended
   }
   return {
