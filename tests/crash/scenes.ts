@@ -111,8 +111,11 @@ async function endTree(child: ChildProcess, pids: readonly number[]): Promise<vo
       ? Promise.resolve()
       : new Promise((resolve) => child.once('exit', resolve))
   for (const pid of pids) {
-    if (standing(pid) === 'gone') continue
-    process.kill(pid, 'SIGKILL')
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+    }
   }
   await gone
 }
