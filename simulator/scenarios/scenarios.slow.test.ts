@@ -26,7 +26,8 @@ const cases = scenarios.flatMap(({ name, ...scenario }) =>
 // Once over more than one process: what travels between them must be the same.
 cases.push(...cases.filter(({ name }) => name === 'outbreak').map((one) => ({ ...one, processes: 2 })))
 
-describe('[SIM1] every scenario, against a control plane of its own', () => {
+// They wait more than they work, and do not meet.
+describe.concurrent('[SIM1] every scenario, against a control plane of its own', () => {
   test.each(cases)(
     '$name, seed $seed, $processes processes: $about',
     { timeout: 300_000 },
