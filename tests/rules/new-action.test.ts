@@ -27,10 +27,12 @@ describe('npm run new:action', () => {
   afterAll(() => rmSync(copy, { recursive: true, force: true }))
 
   test('refuses a name that is no name, before it writes anything', () => {
-    const before = readdirSync(copy, { recursive: true }).length
+    // Entries, not names: those would be followed into the packages, where other programs keep their caches.
+    const entries = () => readdirSync(copy, { recursive: true, withFileTypes: true }).length
+    const before = entries()
     for (const bad of ['', 'Rename-Printer', 'printer', '../../etc/passwd', 'a--b'])
       expect(newAction(bad).status).toBe(1)
-    expect(readdirSync(copy, { recursive: true })).toHaveLength(before)
+    expect(entries()).toBe(before)
   })
 
   test('adds one that the whole project compiles with, and whose tests pass', () => {
