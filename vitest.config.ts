@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: 'rules',
           include: ['tests/rules/**/*.test.ts'],
-          exclude: ignored,
+          exclude: [...ignored, '**/*.slow.test.ts'],
           testTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
