@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { type ActionId, newId } from '../../protocol/ids.ts'
 import type { Order } from '../../protocol/mandate.ts'
+import type { Report } from '../../protocol/messages.ts'
 import { startChaosProxy } from './chaos-proxy.ts'
 import { startPlane } from './control-plane.ts'
-import { enrolNew, linkOf, until } from './device.ts'
+import { enrolNew, journalCore, linkOf, until } from './device.ts'
 
 const cutsWanted = 1_000
 
@@ -24,7 +25,8 @@ test('[JRN4] over a thousand random cuts no report is lost, doubled or out of or
   const enrolled = await enrolNew(plane)
   const device = enrolled.identity.deviceId
   const proxy = await startChaosProxy(() => plane.gateway.port, seeded(20261121))
-  const { link, model } = linkOf(enrolled, { gatewayPort: proxy.port, limits: { firstMs: 1, mostMs: 2, slowMs: 2 } })
+  const { core, told, add, left, close } = journalCore(enrolled.folder)
+  const { link } = linkOf(enrolled, { core, gatewayPort: proxy.port, limits: { firstMs: 1, mostMs: 2, slowMs: 2 } })
   const newActionId = () => newId<ActionId>({ nowMs: Date.now, random16: () => randomBytes(16) })
   const order = (number: number): Order => ({
     mandate: {
@@ -41,11 +43,11 @@ test('[JRN4] over a thousand random cuts no report is lost, doubled or out of or
   plane.actions.orders.set(device, [])
   const waiting = new Map<string, ActionId>()
   const say = (count: number) => {
-    for (let at = 0; at < count; at++) {
-      const found = 'x'.repeat((at * 37) % 900)
-      const evidence = [{ subject: 'file', found, holds: true, at: 1 }]
-      model.add({ kind: 'effect', actionId: newActionId(), effect: 'unknown', cause: 'proved', evidence, at: 1 })
-    }
+    const effects = Array.from({ length: count }, (_, at): Report => {
+      const evidence = [{ subject: 'file', found: 'x'.repeat((at * 37) % 900), holds: true, at: 1 }]
+      return { kind: 'effect', actionId: newActionId(), effect: 'unknown', cause: 'proved', evidence, at: 1 }
+    })
+    add(...effects)
   }
   const decide = () => {
     const action = newActionId()
@@ -54,40 +56,38 @@ test('[JRN4] over a thousand random cuts no report is lost, doubled or out of or
     plane.gateway.nudge(device)
   }
   let confirmed = 0
+  // The device confirms what it got, once for each order, as its ledger would.
+  const confirm = () => {
+    for (const got of told.orders) {
+      const action = waiting.get(names(got))
+      if (action === undefined) continue
+      waiting.delete(names(got))
+      confirmed++
+      add({ kind: 'received', actionId: action, at: 1 })
+    }
+  }
   while (proxy.cuts() < cutsWanted) {
     say(5)
     decide()
-    // The device confirms what it got, once for each order, as its ledger would.
-    for (const got of model.told.orders) {
-      const action = waiting.get(names(got))
-      if (action === undefined) continue
-      waiting.delete(names(got))
-      confirmed++
-      model.add({ kind: 'received', actionId: action, at: 1 })
-    }
+    confirm()
     const before = proxy.cuts()
-    await until(() => proxy.cuts() > before || model.left() === 0)
+    await until(() => proxy.cuts() > before || left() === 0)
   }
   proxy.calm()
   await until(() => {
-    for (const got of model.told.orders) {
-      const action = waiting.get(names(got))
-      if (action === undefined) continue
-      waiting.delete(names(got))
-      confirmed++
-      model.add({ kind: 'received', actionId: action, at: 1 })
-    }
-    return waiting.size === 0 && model.left() === 0
+    confirm()
+    return waiting.size === 0 && left() === 0
   })
   const sequences = plane.actions.taken.map(({ sequence }) => sequence)
   expect(proxy.cuts()).toBeGreaterThanOrEqual(cutsWanted)
   expect(sequences).toEqual(Array.from({ length: sequences.length }, (_, at) => at + 1))
   expect(confirmed).toBe(ordered)
-  const firstTimes = [...new Set(model.told.orders.map(names))]
+  const firstTimes = [...new Set(told.orders.map(names))]
   expect(firstTimes).toEqual(Array.from({ length: ordered }, (_, at) => `order ${at}`))
   await until(() => plane.actions.orders.get(device)?.length === 0)
   expect(sequences.length).toBeGreaterThan(cutsWanted)
   await link.stop()
+  close()
   await proxy.close()
   await plane.stop()
 })

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Core } from '../../agent/core/core.ts'
+import { openJournal } from '../../agent/core/journal.ts'
 import type { Log } from '../../agent/core/log.ts'
+import { openOutbox } from '../../agent/core/outbox.ts'
 import { enrol } from '../../agent/link/enrol.ts'
 import type { Identity } from '../../agent/link/identity.ts'
 import { type Link, type LinkLimits, startLink } from '../../agent/link/link.ts'
@@ -93,6 +95,18 @@ export function modelCore() {
     },
   }
   return { core, told, add, left: () => waiting.length }
+}
+
+/** The same, with the journal of the agent itself beneath: what it says lies on the disk until the control plane has stored it. */
+export function journalCore(folder: string) {
+  const { core, told } = modelCore()
+  const journal = openJournal(join(folder, 'journal.db'))
+  const outbox = openOutbox({ journal, log: silent })
+  const add = (...reports: Report[]) =>
+    void journal.commit('proved', () => {
+      for (const report of reports) journal.outbox.append(report)
+    })
+  return { core: { ...core, outbox }, told, add, left: () => journal.outbox.count(), close: () => journal.close() }
 }
 
 /** Enrols a new device at the control plane. */
