@@ -18,7 +18,7 @@ beforeEach(async () => {
   web = await letIn(server, { name: 'web-01' })
   const scopes = [
     'view',
-    'settings',
+    'security-settings',
     'alerts-ingest',
     'alerts-manage',
     'respond:quarantine-file',

@@ -34,7 +34,7 @@ export function groupRoutes(bare: FastifyInstance, deps: ActionDeps): void {
   const { store } = deps
 
   const mustManage = (caller: Caller) => {
-    if (!caller.permissions.has('settings')) throw new RecourseError('forbidden')
+    if (!caller.permissions.has('security-settings')) throw new RecourseError('forbidden')
   }
   const viewOne = async (transaction: Transaction<Schema>, id: DeviceGroupId) =>
     (await viewGroups(transaction)).find((group) => group.id === id)

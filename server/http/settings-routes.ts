@@ -41,7 +41,7 @@ export function settingsRoutes(bare: FastifyInstance, deps: SettingsRoutesDeps):
     { schema: { tags: ['settings'], summary: 'Change rules', body: settingsChange, response: { 200: settings } } },
     async (request, reply) =>
       answerOnce(deps, request, reply, async (transaction, caller) => {
-        if (!caller.permissions.has('settings')) throw new RecourseError('forbidden')
+        if (!caller.permissions.has('security-settings')) throw new RecourseError('forbidden')
         await writeSettings(transaction, request.body)
         await audit.append(transaction, { actor: actorOf(caller), kind: 'setting.changed', body: { ...request.body } })
         await appendEvents(transaction, source.nowMs(), [{ type: 'setting.changed', body: { ...request.body } }])

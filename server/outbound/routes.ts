@@ -133,7 +133,7 @@ function mailRoutes(bare: FastifyInstance, deps: OutboundDeps): void {
         request,
         reply,
         async (transaction, caller) => {
-          must(caller, 'settings')
+          must(caller, 'security-settings')
           await writeMail(transaction, deps.sealer, request.body)
           const { host, port, security, user, from } = request.body
           const body = { host, port, security, user, from, hasPassword: request.body.password !== null }

@@ -79,7 +79,7 @@ describe('[ACC2] API clients by OAuth 2 client credentials', () => {
     expect((await me(token)).body).toMatchObject({ permissions: ['view'] })
     const more = await ask('grant_type=client_credentials&scope=audit-read', { authorization: basic(client) })
     expect([more.status, more.body.error]).toEqual([400, 'invalid_scope'])
-    const wide = { name: 'wide', role: 'viewer', scopes: ['settings'] }
+    const wide = { name: 'wide', role: 'viewer', scopes: ['security-settings'] }
     expect((await server.call(server.admin, 'POST', '/v1/clients', wide)).status).toBe(403)
   })
 
@@ -140,8 +140,8 @@ describe('[ACC1] roles of one’s own', () => {
     await add(server.admin, 'clerk', { permissions: ['view', 'people-manage', 'roles-manage'] })
     const clerk = await server.addPerson('carl', 'clerk')
     expect((await add(clerk, 'mine', { permissions: ['view'] })).status).toBe(201)
-    expect((await add(clerk, 'more', { permissions: ['settings'] })).body).toMatchObject({ code: 'forbidden' })
-    const wide = await server.call(clerk, 'PATCH', '/v1/roles/mine', { permissions: ['view', 'settings'] })
+    expect((await add(clerk, 'more', { permissions: ['security-settings'] })).body).toMatchObject({ code: 'forbidden' })
+    const wide = await server.call(clerk, 'PATCH', '/v1/roles/mine', { permissions: ['view', 'security-settings'] })
     expect(wide.body).toMatchObject({ code: 'forbidden' })
     const boss = { name: 'boss', password: 'correct horse battery', role: 'administrator' }
     expect((await server.call(clerk, 'POST', '/v1/people', boss)).body).toMatchObject({ code: 'forbidden' })

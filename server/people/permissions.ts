@@ -22,8 +22,8 @@ export type Permission =
   /** People and API clients. */
   | 'people-manage'
   | 'roles-manage'
-  /** The rules of the whole: settings, device groups, exclusions, keys. */
-  | 'settings'
+  /** The rules of the whole: settings, device groups, exclusions, keys, the mail server. */
+  | 'security-settings'
 
 /** The roles that every control plane has; they cannot be changed. */
 export const builtInRoles = ['viewer', 'responder', 'administrator'] as const
@@ -44,7 +44,7 @@ export const permissions: readonly Permission[] = [
   'notifications-manage',
   'people-manage',
   'roles-manage',
-  'settings',
+  'security-settings',
 ]
 
 export const permissionsOf: { readonly [R in BuiltInRole]: ReadonlySet<Permission> } = {

@@ -3,6 +3,7 @@ import { type Migration, Migrator } from 'kysely/migration'
 import { decidingTables } from './deciding-migration.ts'
 import { type BytesType, defineTables } from './define-tables.ts'
 import { outboundTables } from './outbound-migration.ts'
+import { permissionRename } from './permission-rename-migration.ts'
 import type { Schema } from './schema.ts'
 
 /** Brings the tables to the newest form. Throws when a migration fails; nothing of that one has then happened. */
@@ -14,6 +15,7 @@ export async function migrate(database: Kysely<Schema>, bytes: BytesType): Promi
         '0001-first-tables': firstTables(bytes),
         '0002-deciding': decidingTables(bytes),
         '0003-outbound': outboundTables(bytes),
+        '0004-permission-rename': permissionRename,
       }),
     },
   })

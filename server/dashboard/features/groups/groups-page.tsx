@@ -22,7 +22,7 @@ export const GroupsPage = () => {
   const [edited, setEdited] = useState<Group | 'new' | null>(null)
   const [dragged, setDragged] = useState<string | null>(null)
   const [over, setOver] = useState<string | null>(null)
-  const locked = !may('settings')
+  const locked = !may('security-settings')
   const move = useMutation({
     mutationFn: ({ id, before }: { id: string; before: string | null }) =>
       send('POST', `/v1/groups/${id}/move`, { before }),

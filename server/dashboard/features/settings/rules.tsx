@@ -46,7 +46,7 @@ const Form = ({ kept }: { kept: Settings }) => {
     onSuccess: ({ keyId }) => toast({ message: `Orders are signed with the new key ${keyId} from now on.` }),
     onError: (failure) => toast({ error: failure }),
   })
-  const locked = !may('settings')
+  const locked = !may('security-settings')
   return (
     <>
       <section className={classes.card}>
