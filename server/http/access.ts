@@ -37,6 +37,8 @@ export const access: { readonly [route: string]: readonly [Rule, Reach] } = {
   'POST /v1/sign-out': ['signed-in', 'none'],
   'GET /v1/me': ['signed-in', 'none'],
   'POST /v1/me/password': ['signed-in', 'none'],
+  'GET /v1/me/preferences': ['signed-in', 'none'],
+  'PUT /v1/me/preferences': ['signed-in', 'none'],
   'GET /v1/sessions': ['signed-in', 'none'],
   'DELETE /v1/sessions/:id': ['signed-in', 'none'],
   'GET /v1/tokens': ['signed-in', 'none'],

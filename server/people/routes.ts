@@ -14,6 +14,7 @@ import { operatorRoutes } from './operator-routes.ts'
 import { changeOperator } from './operators.ts'
 import { password } from './passwords.ts'
 import { actorOf } from './permissions.ts'
+import { preferenceRoutes } from './preferences.ts'
 import { roleRoutes } from './role-routes.ts'
 import { permission } from './roles.ts'
 import { setUp, setUpWish } from './setup.ts'
@@ -263,6 +264,7 @@ export function peopleRoutes(bare: FastifyInstance, deps: PeopleRoutesDeps): voi
     },
   )
 
+  preferenceRoutes(app, deps)
   operatorRoutes(app, deps)
   roleRoutes(app, deps)
   clientRoutes(app, deps)

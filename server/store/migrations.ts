@@ -4,6 +4,7 @@ import { decidingTables } from './deciding-migration.ts'
 import { type BytesType, defineTables } from './define-tables.ts'
 import { outboundTables } from './outbound-migration.ts'
 import { permissionRename } from './permission-rename-migration.ts'
+import { preferenceTable } from './preference-migration.ts'
 import type { Schema } from './schema.ts'
 
 /** Brings the tables to the newest form. Throws when a migration fails; nothing of that one has then happened. */
@@ -16,6 +17,7 @@ export async function migrate(database: Kysely<Schema>, bytes: BytesType): Promi
         '0002-deciding': decidingTables(bytes),
         '0003-outbound': outboundTables(bytes),
         '0004-permission-rename': permissionRename,
+        '0005-preference': preferenceTable(bytes),
       }),
     },
   })

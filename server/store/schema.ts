@@ -28,6 +28,7 @@ export interface Schema extends DecidingSchema, OutboundSchema {
   checkpoint: CheckpointTable
   event: EventTable
   setting: SettingTable
+  preference: PreferenceTable
 }
 
 export interface DeviceTable {
@@ -278,4 +279,13 @@ export interface EventTable {
 export interface SettingTable {
   name: string
   value: string
+}
+
+/** How a person wants to see things. */
+export interface PreferenceTable {
+  operator_id: OperatorId
+  /** `preferences` of people/preferences.ts as JSON. */
+  document: string
+  /** Counts the changes. */
+  revision: number
 }
