@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
 import * as z from 'zod'
+import { RecourseError } from '../protocol/errors.ts'
 import { defaultFolderLists, folderLists } from './decisions/folders.ts'
 import type { Schema } from './store/schema.ts'
 
@@ -21,6 +22,12 @@ export const settings = z.strictObject({
     .describe('After so many days without a decision a request expires (LIFE3)'),
   queueDays: z.int().min(1).max(30).default(3).describe('An order waits so long for an absent device (LIFE3)'),
   historyDays: z.int().min(1).max(3_650).default(180).describe('Ended actions are kept so long (AUD2)'),
+  alertDays: z
+    .int()
+    .min(1)
+    .max(3_650)
+    .default(180)
+    .describe('Alerts, ended investigations with their evidence, and ended rollouts are kept so long (AUD2)'),
   batchLimit: z.int().min(1).max(1_000).default(1_000).describe('Most actions of one request'),
   folderLists: folderLists
     .default(defaultFolderLists)
@@ -54,8 +61,14 @@ export const settingsChange = z
       [Name in keyof Settings]: z.ZodOptional<ReturnType<(typeof settings.shape)[Name]['unwrap']>>
     },
   )
-  .refine((change) => Object.keys(change).length > 0, 'name at least one setting')
+  .extend({ revision: z.int().optional().describe('Change them only if nobody else has since') })
+  .refine(({ revision: _, ...change }) => Object.keys(change).length > 0, 'name at least one setting')
 export type SettingsChange = z.infer<typeof settingsChange>
+
+/** As they are shown; the revision is one more after each change. */
+export const settingsView = settings.extend({ revision: z.int() }).meta({ id: 'Settings' })
+
+const revisionName = 'settings-revision'
 
 function settingNames(): (keyof Settings)[] {
   return Object.keys(settings.shape) as (keyof Settings)[]
@@ -66,8 +79,26 @@ export async function readSettings(db: Kysely<Schema>): Promise<Settings> {
   return settings.parse(Object.fromEntries(rows.map(({ name, value }) => [name, JSON.parse(value)])))
 }
 
-export async function writeSettings(transaction: Transaction<Schema>, change: SettingsChange): Promise<void> {
-  for (const [name, changed] of Object.entries(change)) {
+export const viewSettings = async (db: Kysely<Schema>): Promise<z.infer<typeof settingsView>> => ({
+  ...(await readSettings(db)),
+  revision: await readRevision(db),
+})
+
+async function readRevision(db: Kysely<Schema>): Promise<number> {
+  const row = await db.selectFrom('setting').select('value').where('name', '=', revisionName).executeTakeFirst()
+  return row === undefined ? 0 : Number(row.value)
+}
+
+/** Throws RecourseError `content_changed` when somebody has changed them since the revision that the change names. */
+export async function writeSettings(
+  transaction: Transaction<Schema>,
+  { revision, ...change }: SettingsChange,
+): Promise<void> {
+  const before = await readRevision(transaction)
+  if (revision !== undefined && revision !== before) {
+    throw new RecourseError('content_changed', 'somebody has changed the settings since')
+  }
+  for (const [name, changed] of Object.entries({ ...change, [revisionName]: before + 1 })) {
     if (changed === undefined) continue
     const value = JSON.stringify(changed)
     await transaction

@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import * as z from 'zod'
 import { type ErrorCode, errorCodes, errors, RecourseError } from '../../protocol/errors.ts'
+import { issueWords } from '../../protocol/issue-words.ts'
 
 /** A refusal or failure as RFC 9457 has it; `code` is stable and documented. */
 export const problem = z
@@ -45,7 +46,7 @@ function readFailure(failure: FastifyError): Known {
   if (hasZodFastifySchemaValidationErrors(failure)) {
     const issues = failure.validation.slice(0, mostIssues).map((it) => ({
       path: it.instancePath.slice(0, 200),
-      message: (it.message ?? '').slice(0, 500),
+      message: issueWords({ ...it.params, code: it.keyword, message: it.message ?? '' }).slice(0, 500),
     }))
     return { code: 'request_invalid', detail: errors.request_invalid.meaning, issues }
   }

@@ -9,7 +9,7 @@ import type { Audit } from '../audit/chain.ts'
 import type { Keys } from '../keys/keys.ts'
 import { appendEvents } from '../live/feed.ts'
 import { actorOf } from '../people/permissions.ts'
-import { readSettings, settings, settingsChange, writeSettings } from '../settings.ts'
+import { settingsChange, settingsView, viewSettings, writeSettings } from '../settings.ts'
 import type { Source } from '../source.ts'
 import type { Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
@@ -32,21 +32,22 @@ export function settingsRoutes(bare: FastifyInstance, deps: SettingsRoutesDeps):
 
   app.get(
     '/v1/settings',
-    { schema: { tags: ['settings'], summary: 'The rules in force', response: { 200: settings } } },
-    async () => readSettings(store.read),
+    { schema: { tags: ['settings'], summary: 'The rules in force', response: { 200: settingsView } } },
+    async () => viewSettings(store.read),
   )
 
   app.patch(
     '/v1/settings',
-    { schema: { tags: ['settings'], summary: 'Change rules', body: settingsChange, response: { 200: settings } } },
+    { schema: { tags: ['settings'], summary: 'Change rules', body: settingsChange, response: { 200: settingsView } } },
     async (request, reply) =>
       answerOnce(deps, request, reply, async (transaction, caller) => {
         if (!caller.permissions.has('security-settings')) throw new RecourseError('forbidden')
         await writeSettings(transaction, request.body)
-        await audit.append(transaction, { actor: actorOf(caller), kind: 'setting.changed', body: { ...request.body } })
-        await appendEvents(transaction, source.nowMs(), [{ type: 'setting.changed', body: { ...request.body } }])
-        if (request.body.folderLists !== undefined) await deps.foldersChanged(transaction)
-        return { status: 200, body: await readSettings(transaction) }
+        const { revision: _, ...change } = request.body
+        await audit.append(transaction, { actor: actorOf(caller), kind: 'setting.changed', body: change })
+        await appendEvents(transaction, source.nowMs(), [{ type: 'setting.changed', body: change }])
+        if (change.folderLists !== undefined) await deps.foldersChanged(transaction)
+        return { status: 200, body: await viewSettings(transaction) }
       }),
   )
 

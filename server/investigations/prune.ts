@@ -4,10 +4,10 @@ import { readSettings } from '../settings.ts'
 const day = 86_400_000
 const atOnce = 200
 
-/** Forgets ended investigations, and alerts without one, that are older than the history is to be kept (AUD2). Returns how many are gone. */
+/** Forgets ended investigations, and alerts without one, that are older than alerts are to be kept (AUD2). Returns how many are gone. */
 export async function pruneInvestigations({ store, source }: ActionDeps): Promise<number> {
-  const { historyDays } = await readSettings(store.read)
-  const before = source.nowMs() - historyDays * day
+  const { alertDays } = await readSettings(store.read)
+  const before = source.nowMs() - alertDays * day
   let gone = 0
   while (true) {
     const some = await store.write(async (transaction) => {

@@ -1,5 +1,6 @@
 import { NumberInput, SegmentedControl, Select, Stack, Switch, TextInput } from '@mantine/core'
 import * as z from 'zod'
+import { issueWords } from '../../../protocol/issue-words.ts'
 import classes from './spec-form.module.css'
 
 /** The part of JSON Schema that parameters of actions use. */
@@ -76,7 +77,7 @@ function collect(
       continue
     }
     const value = path.reduce<unknown>((at, key) => objectIn(at)[String(key)], values)
-    faults.set(path.join('.'), value === undefined || value === '' ? 'Needed' : issue.message)
+    faults.set(path.join('.'), value === undefined || value === '' ? 'Needed.' : issueWords({ ...issue }))
   }
 }
 
