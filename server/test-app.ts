@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
@@ -26,6 +25,7 @@ import type { PeopleDeps } from './people/deps.ts'
 import type { Passwords } from './people/passwords.ts'
 import { openSetUp } from './people/setup.ts'
 import type { Source } from './source.ts'
+import { scratchFolder } from './store/scratch-folder.ts'
 import { openSqlite } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
 
@@ -111,7 +111,7 @@ export async function startTestServer(
     guard?: AddressGuard
   } = {},
 ): Promise<TestServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'recourse-server-'))
+  const folder = await scratchFolder()
   const source = newTestSource()
   const fleet = newFakeFleet(source.nowMs, () => live.seam)
   const open = async () => {

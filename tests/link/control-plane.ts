@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import type { ActionId, DeviceId } from '../../protocol/ids.ts'
@@ -21,6 +20,7 @@ import type { Actions } from '../../server/gateway/seam.ts'
 import type { GatewayLimits } from '../../server/gateway/settings.ts'
 import { openKeys } from '../../server/keys/keys.ts'
 import type { Source } from '../../server/source.ts'
+import { scratchFolder } from '../../server/store/scratch-folder.ts'
 import { openSqlite } from '../../server/store/sqlite.ts'
 
 /** A small working action center: orders wait until the device has confirmed them, reports count once. */
@@ -43,7 +43,7 @@ export interface PlaneOptions {
 
 /** A control plane on loopback with real certificates, store, keys and audit, and a model of the action center. */
 export async function startPlane(options: PlaneOptions = {}) {
-  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'recourse-plane-'))
+  const folder = options.folder ?? (await scratchFolder())
   const source: Source = {
     nowMs: () => Date.now() + (options.aheadMs ?? 0),
     random16: () => randomBytes(16),
@@ -114,6 +114,7 @@ export async function startPlane(options: PlaneOptions = {}) {
   const monotonicMs = () => performance.now()
   const gateway = await startGateway({
     authority,
+    secret: keys.secret,
     actions,
     desk,
     log,
