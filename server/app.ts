@@ -25,6 +25,7 @@ import { groupRoutes } from './groups/routes.ts'
 import { enforceRules, recogniseCallers } from './http/access.ts'
 import { measure } from './http/metrics.ts'
 import { answerProblems } from './http/problems.ts'
+import { limitsRoutes } from './http/limits-routes.ts'
 import { limitRates, type RateLimits } from './http/rate-limit.ts'
 import { settingsRoutes } from './http/settings-routes.ts'
 import { reconsiderOpen } from './investigations/reconsider.ts'
@@ -179,6 +180,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     announceKey,
     foldersChanged: (transaction) => reconsiderOpen(deciding, transaction),
   })
+  limitsRoutes(app, deps.rateLimits)
   await deps.more?.(app)
 
   app.get('/healthz', { schema: { hide: true } }, async () => ({ ok: true }))

@@ -13,7 +13,10 @@ beforeEach(async () => {
 afterEach(() => server.close())
 
 const change = (body: object) => server.call(server.admin, 'PATCH', '/v1/settings', body)
-const shown = async () => (await server.call(server.admin, 'GET', '/v1/settings')).body
+const shown = async (): Promise<{ revision: number }> => {
+  const { body } = await server.call(server.admin, 'GET', '/v1/settings')
+  return { ...body, revision: Number(body['revision']) }
+}
 
 describe('the settings', () => {
   test('count their changes, and are changed only as they were shown when that is asked', async () => {
@@ -27,7 +30,7 @@ describe('the settings', () => {
 
   test('a revision alone changes nothing, and is not taken for a setting', async () => {
     expect((await change({ revision: 0 })).status).toBe(400)
-    await change({ approvalDays: 3, revision: (await shown())['revision'] })
+    await change({ approvalDays: 3, revision: (await shown()).revision })
     const entries = await server.store.read
       .selectFrom('audit')
       .select('body')

@@ -70,6 +70,7 @@ export const access: { readonly [route: string]: readonly [Rule, Reach] } = {
   'DELETE /v1/forwarders/:id': ['notifications-manage', 'whole'],
   'POST /v1/forwarders/:id/test': ['notifications-manage', 'whole'],
   'GET /v1/settings': ['signed-in', 'none'],
+  'GET /v1/limits': ['signed-in', 'none'],
   'PATCH /v1/settings': ['security-settings', 'whole'],
   'POST /v1/keys/rotate': ['security-settings', 'whole'],
 

@@ -189,6 +189,12 @@ test('each client has its share of calls, and is told when there is more', async
   for (let at = 0; at < 12; at++) answers.push(await me(`Bearer ${String(token)}`))
   expect(answers.map((it) => it.status)).toEqual([...Array(10).fill(200), 429, 429])
   expect(answers[11]?.body).toMatchObject({ code: 'flooded', retryable: true })
+  expect((await limited.call(limited.admin, 'GET', '/v1/limits')).body).toEqual({
+    perMinute: 10,
+    perHour: 15,
+    sessionPerMinute: 1_000,
+    signIn: { windowMinutes: 15, pair: 5, client: 30, name: 100 },
+  })
   expect(Number(answers[11]?.raw.headers['retry-after'])).toBeGreaterThan(0)
   expect((await limited.call(limited.admin, 'GET', '/v1/me')).status).toBe(200)
   for (let at = 0; at < 12; at++) answers.push(await me('Bearer rct_0000000000000000_x'))

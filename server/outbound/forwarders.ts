@@ -1,4 +1,4 @@
-import type { Kysely, Selectable, Transaction } from 'kysely'
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import * as z from 'zod'
 import { RecourseError } from '../../protocol/errors.ts'
 import { type ForwarderId, forwarderId, newId } from '../../protocol/ids.ts'
@@ -12,6 +12,7 @@ import type { ForwarderTable } from '../store/outbound-schema.ts'
 import type { Schema } from '../store/schema.ts'
 import { backoffMs, type OutboundDeps } from './deps.ts'
 import { type Entry, entriesAfter, lastSequence, movesOf } from './entries.ts'
+import { changedSince, mustBeAt } from './rules.ts'
 import { type SyslogMessage, sendSyslog } from './syslog.ts'
 import { postWebhook, type Sent, webhookUrl } from './webhook.ts'
 
@@ -33,13 +34,13 @@ export const forwardTarget = z.discriminatedUnion('kind', [
       .string()
       .min(1)
       .max(253)
-      .regex(/^[A-Za-z0-9.:-]+$/)
+      .regex(/^[A-Za-z0-9.:-]+$/, 'a host name or an address')
       .toLowerCase(),
     port: z.int().min(1).max(65_535).default(6_514),
     ca: z
       .string()
       .max(100_000)
-      .regex(/^-----BEGIN CERTIFICATE-----/)
+      .regex(/^-----BEGIN CERTIFICATE-----/, 'a certificate in PEM form, beginning with -----BEGIN CERTIFICATE-----')
       .nullable()
       .default(null)
       .describe('Who vouches for the receiver (PEM); null for the authorities of this system'),
@@ -55,8 +56,8 @@ export const forwarderWish = z.strictObject({
 })
 
 export const forwarderChange = z
-  .strictObject({ name: plainName.optional(), enabled: z.boolean().optional() })
-  .refine((change) => Object.keys(change).length > 0, 'name at least one thing to change')
+  .strictObject({ name: plainName.optional(), enabled: z.boolean().optional(), revision: changedSince })
+  .refine(({ revision: _, ...change }) => Object.keys(change).length > 0, 'name at least one thing to change')
 
 export const forwarderView = z
   .strictObject({
@@ -68,7 +69,11 @@ export const forwarderView = z
     /** Entries of the chain it has not got yet. */
     behind: z.int(),
     position: z.int(),
+    /** Why the last try failed; empty after one that did not. */
     problem: z.string(),
+    /** When the receiver last took something; null for never. */
+    lastSentAt: timeMs.nullable(),
+    revision: z.int(),
     createdBy: z.string(),
     createdAt: timeMs,
   })
@@ -88,6 +93,8 @@ export async function viewForwarders(db: Kysely<Schema>): Promise<z.infer<typeof
     behind: Math.max(0, last - row.position),
     position: row.position,
     problem: row.problem,
+    lastSentAt: row.last_sent_at,
+    revision: row.revision,
     createdBy: row.created_by,
     createdAt: row.created_at,
   }))
@@ -119,6 +126,8 @@ export async function createForwarder(
       attempts: 0,
       due_at: 0,
       problem: '',
+      last_sent_at: null,
+      revision: 1,
       created_by: caller.name,
       created_at: source.nowMs(),
     })
@@ -130,19 +139,21 @@ export async function createForwarder(
   return { id, secret }
 }
 
-/** Throws RecourseError `not_found`. */
+/** Throws RecourseError `not_found`, `content_changed`. */
 export async function changeForwarder(
   { audit }: OutboundDeps,
   transaction: Transaction<Schema>,
   caller: Caller,
   id: ForwarderId,
-  { name, enabled }: z.infer<typeof forwarderChange>,
+  { name, enabled, revision }: z.infer<typeof forwarderChange>,
 ): Promise<void> {
+  await mustBeAt(transaction, 'forwarder', id, revision)
   const set = {
     ...(name === undefined ? {} : { name }),
     ...(enabled === undefined ? {} : { enabled: enabled ? 1 : 0 }),
     due_at: 0,
     attempts: 0,
+    revision: sql<number>`revision + 1`,
   }
   const done = await transaction.updateTable('forwarder').set(set).where('id', '=', id).executeTakeFirst()
   if (done.numUpdatedRows === 0n) throw new RecourseError('not_found', `there is no forwarder ${id}`)
@@ -183,8 +194,9 @@ async function forwardNext(deps: OutboundDeps, row: ForwarderRow): Promise<boole
   const messages = await messagesOf(store.read, row.content, entries)
   const how = messages.length === 0 ? ({ ok: true } as const) : await sendTo(deps, row, messages)
   const attempts = row.attempts + 1
+  const sent = messages.length === 0 ? {} : { last_sent_at: source.nowMs() }
   const set = how.ok
-    ? { position: last.sequence, attempts: 0, due_at: 0, problem: '' }
+    ? { position: last.sequence, attempts: 0, due_at: 0, problem: '', ...sent }
     : { attempts, due_at: source.nowMs() + backoffMs(attempts), problem: how.why }
   await store.write((transaction) =>
     transaction

@@ -12,13 +12,13 @@ const purpose = 'mail password'
 export const mailAddress = z
   .email()
   .max(254)
-  .regex(/^[^\s<>",;:()[\]\\]+$/)
+  .regex(/^[^\s<>",;:()[\]\\]+$/, 'one plain address, without a name')
 
 const host = z
   .string()
   .min(1)
   .max(253)
-  .regex(/^[A-Za-z0-9.:-]+$/)
+  .regex(/^[A-Za-z0-9.:-]+$/, 'a host name or an address')
 
 /** The server that takes our mail. */
 export const mailWish = z.strictObject({

@@ -238,8 +238,9 @@ async function settle(deps: OutboundDeps, rule: RuleRow, lot: readonly Waiting[]
   await store.write(async (transaction) => {
     const now = source.nowMs()
     const problem = how.ok ? '' : how.why
-    if (problem !== rule.problem) {
-      await transaction.updateTable('notification_rule').set({ problem }).where('id', '=', rule.id).execute()
+    const set = how.ok ? { problem, last_sent_at: now } : { problem }
+    if (how.ok || problem !== rule.problem) {
+      await transaction.updateTable('notification_rule').set(set).where('id', '=', rule.id).execute()
     }
     if (how.ok) {
       await transaction.deleteFrom('notification').where('id', 'in', ids).execute()

@@ -140,6 +140,22 @@ describe('notifications by webhook', () => {
     expect(new Set(receiver.heard.map((it) => it.headers['recourse-delivery'])).size).toBe(1)
   })
 
+  test('the list says when the receiver last took something; of two who change a rule at once, the second is told', async () => {
+    const receiver = using(await webhookReceiver())
+    const channel = { kind: 'webhook', url: receiver.url }
+    const { id } = await make('/v1/notifications', { name: 'desk', filter: {}, channel })
+    await sendOutbound(deps())
+    expect(await rules()).toMatchObject([{ lastSentAt: null, revision: 1 }])
+    await ask('/tmp/a')
+    await sendOutbound(deps())
+    expect(await rules()).toMatchObject([{ lastSentAt: server.source.nowMs(), waiting: 0 }])
+    const change = (name: string) =>
+      server.call(server.admin, 'PATCH', `/v1/notifications/${id}`, { name, revision: 1 })
+    expect((await change('first')).body).toMatchObject({ name: 'first', revision: 2 })
+    expect((await change('second')).body).toMatchObject({ code: 'content_changed' })
+    expect(await rules()).toMatchObject([{ name: 'first' }])
+  })
+
   test('a redirect is not followed, also not to somewhere allowed', async () => {
     const inner = using(await webhookReceiver())
     const outer = using(await webhookReceiver())
@@ -278,6 +294,19 @@ describe('[AUD1] forwarders', () => {
     expect(sequences.at(-1)).toBe(last?.sequence)
     expect(receiver.messages.every((it) => it.startsWith('<109>1 20'))).toBe(true)
     expect(receiver.messages.some((it) => it.startsWith('<13>'))).toBe(false)
+  })
+
+  test('the list says when the receiver last took something; of two who change one at once, the second is told', async () => {
+    const receiver = using(await webhookReceiver())
+    const target = { kind: 'webhook', url: receiver.url }
+    const { id } = await make('/v1/forwarders', { name: 'siem', from: 'beginning', target })
+    const list = async () => (await server.call(server.admin, 'GET', '/v1/forwarders')).body['forwarders']
+    expect(await list()).toMatchObject([{ lastSentAt: null, revision: 1 }])
+    await sendOutbound(deps())
+    expect(await list()).toMatchObject([{ lastSentAt: server.source.nowMs(), behind: 0 }])
+    const change = (name: string) => server.call(server.admin, 'PATCH', `/v1/forwarders/${id}`, { name, revision: 1 })
+    expect((await change('first')).body).toMatchObject({ name: 'first', revision: 2 })
+    expect((await change('second')).body).toMatchObject({ code: 'content_changed' })
   })
 
   test('a receiver that nobody vouches for gets nothing', async () => {

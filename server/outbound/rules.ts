@@ -56,9 +56,17 @@ export const ruleWish = z.strictObject({
   channel,
 })
 
+/** Held against what is there, so that of two people who save at once the second is told. */
+export const changedSince = z.int().optional().describe('Change it only if nobody else has since')
+
 export const ruleChange = z
-  .strictObject({ name: plainName.optional(), enabled: z.boolean().optional(), filter: ruleFilter.optional() })
-  .refine((change) => Object.keys(change).length > 0, 'name at least one thing to change')
+  .strictObject({
+    name: plainName.optional(),
+    enabled: z.boolean().optional(),
+    filter: ruleFilter.optional(),
+    revision: changedSince,
+  })
+  .refine(({ revision: _, ...change }) => Object.keys(change).length > 0, 'name at least one thing to change')
 
 export const ruleView = z
   .strictObject({
@@ -73,6 +81,9 @@ export const ruleView = z
     waiting: z.int(),
     /** Why the last try failed. */
     problem: z.string(),
+    /** When the receiver last took something; null for never. */
+    lastSentAt: timeMs.nullable(),
+    revision: z.int(),
   })
   .meta({ id: 'NotificationRule' })
 
@@ -96,6 +107,8 @@ export async function viewRules(db: Kysely<Schema>): Promise<z.infer<typeof rule
     createdAt: row.created_at,
     waiting: waiting.get(row.id) ?? 0,
     problem: row.problem,
+    lastSentAt: row.last_sent_at,
+    revision: row.revision,
   }))
 }
 
@@ -126,6 +139,7 @@ export async function createRule(
       created_at: source.nowMs(),
       revision: 1,
       problem: '',
+      last_sent_at: null,
     })
     .execute()
   const { name, enabled } = wanted
@@ -136,14 +150,15 @@ export async function createRule(
 
 const plain = (value: RuleFilter | Channel) => JSON.parse(JSON.stringify(value))
 
-/** Throws RecourseError `not_found`. */
+/** Throws RecourseError `not_found`, `content_changed`. */
 export async function changeRule(
   { audit }: OutboundDeps,
   transaction: Transaction<Schema>,
   caller: Caller,
   id: NotificationRuleId,
-  change: z.infer<typeof ruleChange>,
+  { revision, ...change }: z.infer<typeof ruleChange>,
 ): Promise<void> {
+  await mustBeAt(transaction, 'notification_rule', id, revision)
   await mustHaveGroups(transaction, change.filter?.groups ?? [])
   const done = await transaction
     .updateTable('notification_rule')
@@ -171,6 +186,20 @@ export async function deleteRule(
   const done = await transaction.deleteFrom('notification_rule').where('id', '=', id).executeTakeFirst()
   if (done.numDeletedRows === 0n) throw new RecourseError('not_found', `there is no rule ${id}`)
   await audit.append(transaction, { actor: actorOf(caller), kind: 'notification.rule-deleted', body: { rule: id } })
+}
+
+/** Throws RecourseError `content_changed` when somebody has changed the row since this revision. */
+export async function mustBeAt(
+  transaction: Transaction<Schema>,
+  table: 'notification_rule' | 'forwarder',
+  id: string,
+  revision: number | undefined,
+): Promise<void> {
+  if (revision === undefined) return
+  const row = await transaction.selectFrom(table).select('revision').where(sql<string>`id`, '=', id).executeTakeFirst()
+  if (row !== undefined && row.revision !== revision) {
+    throw new RecourseError('content_changed', 'somebody has changed this since')
+  }
 }
 
 async function mustHaveGroups(transaction: Transaction<Schema>, groups: readonly DeviceGroupId[]): Promise<void> {

@@ -165,6 +165,16 @@ describe('[ACC1] roles of one’s own', () => {
     ).toBe(404)
   })
 
+  test('of two people who change a role at once, the second is told, and changes nothing', async () => {
+    await add(server.admin, 'clerk', { permissions: ['view'] })
+    const change = (permissions: string[]) =>
+      server.call(server.admin, 'PATCH', '/v1/roles/clerk', { permissions, revision: 1 })
+    expect((await change(['view', 'audit-read'])).body).toMatchObject({ revision: 2 })
+    expect((await change(['view'])).body).toMatchObject({ code: 'content_changed' })
+    const { roles } = (await server.call(server.admin, 'GET', '/v1/roles')).body as { roles?: { name: string }[] }
+    expect(roles?.find((it) => it.name === 'clerk')).toMatchObject({ permissions: ['view', 'audit-read'] })
+  })
+
   test('[ACC1] the last person who can manage roles cannot be removed or given another role', async () => {
     const people: { id: string }[] = (await server.call(server.admin, 'GET', '/v1/people')).body.items ?? []
     for (const change of [{ role: 'viewer' }, { disabled: true }]) {

@@ -54,8 +54,9 @@ export const roleChange = z
     description: roleWish.shape.description.unwrap().optional(),
     permissions: roleWish.shape.permissions.optional(),
     groups: roleWish.shape.groups.unwrap().optional(),
+    revision: z.int().optional().describe('Change it only if nobody else has since'),
   })
-  .refine((change) => Object.keys(change).length > 0, 'name at least one thing to change')
+  .refine(({ revision: _, ...change }) => Object.keys(change).length > 0, 'name at least one thing to change')
 
 export const roleView = z
   .strictObject({
@@ -179,15 +180,18 @@ export async function createRole(
   return viewRole(row, 0)
 }
 
-/** Throws RecourseError `not_found`, `forbidden`. Whoever is in the role has the new rights with their next request. */
+/** Throws RecourseError `not_found`, `forbidden`, `content_changed`. Whoever is in the role has the new rights with their next request. */
 export async function changeRole(
   deps: Deps,
   transaction: Transaction<Schema>,
   caller: Caller,
   name: string,
-  change: z.infer<typeof roleChange>,
+  { revision, ...change }: z.infer<typeof roleChange>,
 ): Promise<RoleView> {
   const row = await mustFind(transaction, name)
+  if (revision !== undefined && revision !== row.revision) {
+    throw new RecourseError('content_changed', 'somebody has changed this role since')
+  }
   const was = { permissions: readPermissions(row.permissions), groups: readGroups(row.groups) }
   const next = {
     permissions: change.permissions ?? was.permissions,

@@ -15,6 +15,8 @@ import { hashSecret, newSecret } from './secrets.ts'
 
 const windowMs = 15 * 60_000
 const limits = { pair: 5, client: 30, name: 100 } as const
+/** As they are shown to people. */
+export const signInLimits = { windowMinutes: windowMs / 60_000, ...limits } as const
 const sessionMs = 12 * 3_600_000
 
 /** Signs in and opens a session; the secret is for the cookie. Rejects with `sign_in_failed` or `too_many_tries`. */
@@ -24,8 +26,9 @@ export async function signIn(
 ): Promise<{ secret: string; expiresAt: number; operator: OperatorId }> {
   const { store, audit, source } = deps
   const keys = keysOf(name, client)
-  const within = await store.write((transaction) => countTry(transaction, source.nowMs(), keys))
-  if (!within) throw new RecourseError('too_many_tries')
+  const now = source.nowMs()
+  const within = await store.write((transaction) => countTry(transaction, now, keys))
+  if (!within) throw new RecourseError('too_many_tries', await waitWords(deps, Object.values(keys), now))
   const row = await store.read.selectFrom('operator').selectAll().where('name', '=', name).executeTakeFirst()
   const usable = row !== undefined && row.disabled === 0 && row.kind === 'person' ? row : null
   const matches = await deps.passwords.verify(usable?.password_hash ?? null, password)
@@ -49,6 +52,17 @@ const keysOf = (name: string, client: string) => ({
   client: `client:${client}`,
   name: `name:${name}`,
 })
+
+/** When the last of these windows has passed; it is at most a quarter of an hour away. */
+async function waitWords({ store }: Pick<PeopleDeps, 'store'>, keys: readonly string[], now: number): Promise<string> {
+  const rows = await store.read
+    .selectFrom('sign_in_failure')
+    .select('window_ends_at')
+    .where('key', 'in', keys)
+    .execute()
+  const minutes = Math.ceil((Math.max(now, ...rows.map((row) => row.window_ends_at)) - now) / 60_000)
+  return `try again in ${minutes <= 1 ? 'a minute' : `${minutes} minutes`}`
+}
 
 /** Counts a try against each of the keys; false when one of them has had too many. */
 export async function countTry(

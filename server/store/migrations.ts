@@ -5,6 +5,7 @@ import { type BytesType, defineTables } from './define-tables.ts'
 import { outboundTables } from './outbound-migration.ts'
 import { permissionRename } from './permission-rename-migration.ts'
 import { preferenceTable } from './preference-migration.ts'
+import { queueState } from './queue-state-migration.ts'
 import type { Schema } from './schema.ts'
 
 /** Brings the tables to the newest form. Throws when a migration fails; nothing of that one has then happened. */
@@ -18,6 +19,7 @@ export async function migrate(database: Kysely<Schema>, bytes: BytesType): Promi
         '0003-outbound': outboundTables(bytes),
         '0004-permission-rename': permissionRename,
         '0005-preference': preferenceTable(bytes),
+        '0006-queue-state': queueState,
       }),
     },
   })

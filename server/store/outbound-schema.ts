@@ -60,6 +60,8 @@ export interface NotificationRuleTable {
   revision: number
   /** Why the last try failed; empty after one that did not. */
   problem: string
+  /** When the receiver last took something. */
+  last_sent_at: number | null
 }
 
 /** One thing to be told to one receiver; it stays until that has taken it. */
@@ -89,6 +91,8 @@ export interface ForwarderTable {
   attempts: number
   due_at: number
   problem: string
+  last_sent_at: number | null
+  revision: number
   created_by: string
   created_at: number
 }
