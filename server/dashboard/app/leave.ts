@@ -1,3 +1,4 @@
+import { forgetPreferences } from '../ui/preference.ts'
 import { stopLive } from './live.ts'
 import { signOut } from './session.ts'
 
@@ -7,6 +8,7 @@ export async function leave(): Promise<void> {
   try {
     await signOut()
   } finally {
+    forgetPreferences()
     window.location.assign('/sign-in')
   }
 }

@@ -7,6 +7,7 @@ import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import * as z from 'zod'
+import { askEarly } from '../ui/preference.ts'
 import { loadEarly } from './early.ts'
 import { Problem } from './problem.ts'
 import { makeRouter } from './router.tsx'
@@ -32,6 +33,7 @@ const queries = new QueryClient({
 })
 loadEarly(window.location.pathname)
 void queries.prefetchQuery(sessionQuery)
+askEarly()
 const router = makeRouter(queries)
 
 const root = document.getElementById('root')

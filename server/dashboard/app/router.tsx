@@ -8,6 +8,7 @@ import {
   redirect,
 } from '@tanstack/react-router'
 import { readActionSearch } from '../features/actions/search.ts'
+import { adoptPreferences } from '../ui/preference.ts'
 import { ErrorScreen, MissingScreen } from '../ui/screens.tsx'
 import { Layout } from './layout.tsx'
 import { sessionQuery } from './session.ts'
@@ -52,6 +53,7 @@ const inside = createRoute({
     const me = await context.queries.ensureQueryData(sessionQuery)
     if (me === null)
       redirect({ to: '/sign-in', search: location.href === '/' ? {} : { to: location.href }, throw: true })
+    else await adoptPreferences(me.id)
   },
   component: Layout,
 })

@@ -1,10 +1,20 @@
-import { ActionIcon, Button, Checkbox, Popover } from '@mantine/core'
+import { ActionIcon, Button, Checkbox, Popover, SegmentedControl } from '@mantine/core'
 import classes from './column-choice.module.css'
 import { Icon } from './icon.tsx'
+import { setDensity, useDensity } from './preference.ts'
 import type { TableLayout } from './table-layout.ts'
 
-/** Which columns are shown and in what order; everything here also works by keyboard. */
-export function ColumnChoice<Row>({ layout }: { layout: TableLayout<Row> }) {
+/** Which columns are shown, in what order, and how dense the rows are; everything here also works by keyboard. */
+export function ColumnChoice<Row>({ layout: { table, columns, reset } }: { layout: TableLayout<Row> }) {
+  const density = useDensity()
+  const all = table.state.columnOrder.flatMap((id) => table.getColumn(id) ?? [])
+  const move = (id: string, by: -1 | 1) =>
+    table.setColumnOrder((order) => {
+      const at = order.indexOf(id)
+      const other = order[at + by]
+      return other === undefined ? order : order.with(at, other).with(at + by, id)
+    })
+  const fixed = table.state.sorting.length === 0 && !all.some((it) => it.getCanSort())
   return (
     <Popover position="bottom-end" trapFocus withinPortal>
       <Popover.Target>
@@ -13,42 +23,61 @@ export function ColumnChoice<Row>({ layout }: { layout: TableLayout<Row> }) {
         </Button>
       </Popover.Target>
       <Popover.Dropdown className={classes.menu} aria-label="Columns">
+        <SegmentedControl
+          fullWidth
+          size="xs"
+          aria-label="Height of the rows"
+          value={density}
+          onChange={(value) => setDensity(value)}
+          data={[
+            { value: 'comfortable', label: 'Comfortable' },
+            { value: 'compact', label: 'Compact' },
+          ]}
+        />
         <div className={classes.list}>
-          {layout.all.map((column, at) => (
-            <div key={column.id} className={classes.item}>
-              <Checkbox
-                size="xs"
-                label={column.head}
-                checked={layout.shows(column.id)}
-                disabled={layout.shows(column.id) && layout.columns.length === 1}
-                onChange={(event) => layout.show(column.id, event.currentTarget.checked)}
-              />
-              <span className={classes.moves}>
-                <ActionIcon
-                  size="sm"
-                  variant="subtle"
-                  color="gray"
-                  aria-label={`Move ${column.head} to the front`}
-                  disabled={at === 0}
-                  onClick={() => layout.move(column.id, -1)}
-                >
-                  <Icon name="up" size={14} />
-                </ActionIcon>
-                <ActionIcon
-                  size="sm"
-                  variant="subtle"
-                  color="gray"
-                  aria-label={`Move ${column.head} to the back`}
-                  disabled={at === layout.all.length - 1}
-                  onClick={() => layout.move(column.id, 1)}
-                >
-                  <Icon name="down" size={14} />
-                </ActionIcon>
-              </span>
-            </div>
-          ))}
+          {all.map((column, at) => {
+            const head = String(column.columnDef.header)
+            return (
+              <div key={column.id} className={classes.item}>
+                <Checkbox
+                  size="xs"
+                  label={head}
+                  checked={column.getIsVisible()}
+                  disabled={column.getIsVisible() && columns.length === 1}
+                  onChange={(event) => column.toggleVisibility(event.currentTarget.checked)}
+                />
+                <span className={classes.moves}>
+                  <ActionIcon
+                    size="sm"
+                    variant="subtle"
+                    color="gray"
+                    aria-label={`Move ${head} to the front`}
+                    disabled={at === 0}
+                    onClick={() => move(column.id, -1)}
+                  >
+                    <Icon name="up" size={14} />
+                  </ActionIcon>
+                  <ActionIcon
+                    size="sm"
+                    variant="subtle"
+                    color="gray"
+                    aria-label={`Move ${head} to the back`}
+                    disabled={at === all.length - 1}
+                    onClick={() => move(column.id, 1)}
+                  >
+                    <Icon name="down" size={14} />
+                  </ActionIcon>
+                </span>
+              </div>
+            )
+          })}
         </div>
-        <Button size="compact-sm" variant="subtle" onClick={layout.reset}>
+        <p className={classes.note}>
+          {fixed
+            ? 'This list keeps one order, newest first: it may be longer than what is loaded.'
+            : 'Heads that can be pressed sort. By the others no order is kept where the rows come from.'}
+        </p>
+        <Button size="compact-sm" variant="subtle" onClick={reset}>
           As it was at first
         </Button>
       </Popover.Dropdown>

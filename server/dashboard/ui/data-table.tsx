@@ -13,6 +13,7 @@ import {
 } from 'react'
 import { ColumnHeads } from './column-heads.tsx'
 import classes from './data-table.module.css'
+import { useDensity } from './preference.ts'
 import type { Column, TableLayout } from './table-layout.ts'
 
 /** How a click or key means to select: this row alone, or everything from the last one to here. */
@@ -41,7 +42,8 @@ export interface DataTableProps<Row> {
   readonly empty: ReactNode
 }
 
-const rowHeight = 40
+/** The same heights stand in the style sheet. */
+const rowHeights = { comfortable: 40, compact: 30 } as const
 const compactHeight = 68
 const overscan = 8
 /** Begin to read the next page this many rows before the end. */
@@ -54,7 +56,8 @@ const readAhead = 120
 export function DataTable<Row>(props: DataTableProps<Row>) {
   const { rows, idOf, layout, narrow, active, onActive, selection, more, empty, label } = props
   const scroller = useRef<HTMLDivElement>(null)
-  const height = narrow ? compactHeight : rowHeight
+  const density = useDensity()
+  const height = narrow ? compactHeight : rowHeights[density]
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
@@ -137,6 +140,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
       }}
       style={style}
       data-narrow={narrow}
+      data-density={density}
       data-selectable={selection !== undefined}
     >
       <div className={classes.head} role="row" aria-rowindex={1}>

@@ -1,5 +1,18 @@
+import {
+  type ColumnDef,
+  columnOrderingFeature,
+  columnResizingFeature,
+  columnSizingFeature,
+  columnVisibilityFeature,
+  functionalUpdate,
+  type ReactTable,
+  rowSortingFeature,
+  type TableState,
+  tableFeatures,
+  useTable,
+} from '@tanstack/react-table'
 import { type ReactNode, useMemo, useState } from 'react'
-import { readPreference, writePreference } from './preference.ts'
+import { setTableChoice, type TableChoice, useTableChoice } from './preference.ts'
 
 export interface Column<Row> {
   readonly id: string
@@ -8,101 +21,157 @@ export interface Column<Row> {
   readonly width: number
   readonly end?: boolean
   readonly hidden?: boolean
+  /** The server keeps an order by it. */
+  readonly sortedByServer?: boolean
   cell(row: Row): ReactNode
+  /** What it is sorted by here, where all rows are. */
+  sortKey?(row: Row): string | number
 }
 
-/** What a person made of a table: order, what is shown, widths. Kept in this browser under their name. */
-interface Choice {
-  readonly order: readonly string[]
-  readonly hidden: readonly string[]
-  readonly widths: Readonly<Record<string, number>>
-}
+const features = tableFeatures({
+  columnOrderingFeature,
+  columnVisibilityFeature,
+  columnSizingFeature,
+  columnResizingFeature,
+  rowSortingFeature,
+})
+type Features = typeof features
+/** Columns are all it is asked for: the lists hold a hundred thousand rows, filtered and sorted where they come from. */
+type NoRow = Record<string, never>
+
+export const narrowest = 64
+export const widest = 900
+const checkWidth = 40
+const noRows: NoRow[] = []
 
 export interface TableLayout<Row> {
+  readonly table: ReactTable<Features, NoRow>
   /** Those that are shown, in order. */
   readonly columns: readonly Column<Row>[]
-  /** All, in order. */
-  readonly all: readonly Column<Row>[]
   readonly template: string
   readonly minWidth: number
-  widthOf(id: string): number
-  shows(id: string): boolean
-  show(id: string, shown: boolean): void
-  move(id: string, by: -1 | 1): void
-  place(id: string, before: string): void
-  resize(id: string, width: number): void
+  readonly sort: TableChoice['sort']
   reset(): void
 }
 
-export const narrowest = 64
-const widest = 900
-const checkWidth = 40
-
-const isChoice = (value: unknown): value is Choice =>
-  typeof value === 'object' && value !== null && 'order' in value && 'hidden' in value && 'widths' in value
-
-/** The columns of a table as its reader wants them. `table` names the choice, `person` whose it is. */
+/** The columns of a table as its reader wants them, in every browser of theirs. `name` names the choice. */
 export function useTableLayout<Row>(
-  table: string,
-  person: string,
+  name: string,
   columns: readonly Column<Row>[],
   selectable: boolean,
 ): TableLayout<Row> {
-  const key = `table.${table}.${person}`
-  const first = useMemo(
-    (): Choice => ({
-      order: columns.map((it) => it.id),
-      hidden: columns.filter((it) => it.hidden === true).map((it) => it.id),
-      widths: {},
-    }),
-    [columns],
-  )
-  const [choice, setChoice] = useState<Choice>(() => readPreference(key, isChoice) ?? first)
-  const change = (next: Choice | null) => {
-    setChoice(next ?? first)
-    writePreference(key, next)
-  }
+  const kept = useTableChoice(name)
+  const choice = useMemo(() => fitting(kept, columns), [kept, columns])
+  const defs = useMemo(() => columns.map(defOf), [columns])
+  const [columnResizing, setColumnResizing] = useState<TableState<Features>['columnResizing']>({
+    startOffset: null,
+    startSize: null,
+    deltaOffset: null,
+    deltaPercentage: null,
+    isResizingColumn: false,
+    columnSizingStart: [],
+  })
+  const state = useMemo(() => stateOf(choice, columns), [choice, columns])
+  const change = (next: Partial<TableChoice>) => setTableChoice(name, { ...choice, ...next })
+  const table = useTable<Features, NoRow>({
+    features,
+    columns: defs,
+    data: noRows,
+    state: { ...state, columnResizing },
+    columnResizeMode: 'onChange',
+    manualSorting: true,
+    enableMultiSort: false,
+    onColumnOrderChange: (next) => change({ order: functionalUpdate(next, state.columnOrder) }),
+    onColumnVisibilityChange: (next) => {
+      const shown = functionalUpdate(next, state.columnVisibility)
+      change({ hidden: Object.keys(shown).filter((id) => shown[id] === false) })
+    },
+    onColumnSizingChange: (next) => {
+      const sizes = Object.entries(functionalUpdate(next, state.columnSizing))
+      change({ widths: Object.fromEntries(sizes.map(([id, size]) => [id, clamp(size)])) })
+    },
+    onColumnResizingChange: setColumnResizing,
+    onSortingChange: (next) => {
+      const [first] = functionalUpdate(next, state.sorting)
+      change({ sort: first === undefined ? null : { column: first.id, descending: first.desc } })
+    },
+  })
   return useMemo(() => {
     const known = new Map(columns.map((it) => [it.id, it]))
-    const ordered = [...new Set([...choice.order, ...first.order])].flatMap((id) => known.get(id) ?? [])
-    const widthOf = (id: string) => choice.widths[id] ?? known.get(id)?.width ?? 120
-    const shown = ordered.filter((it) => !choice.hidden.includes(it.id))
-    const cells = shown.map(({ id }, at) => {
-      const width = widthOf(id)
+    const shown = choice.order.filter((id) => !choice.hidden.includes(id)).flatMap((id) => known.get(id) ?? [])
+    const widthOf = (it: Column<Row>) => choice.widths[it.id] ?? it.width
+    const cells = shown.map((it, at) => {
       // Without a choice all share the room; with one, only the last column takes what is left.
       const grows = Object.keys(choice.widths).length === 0 || at === shown.length - 1
-      return grows ? `minmax(${width}px, ${width}fr)` : `${width}px`
+      return grows ? `minmax(${widthOf(it)}px, ${widthOf(it)}fr)` : `${widthOf(it)}px`
     })
-    const order = ordered.map((it) => it.id)
     return {
+      table,
       columns: shown,
-      all: ordered,
       template: [...(selectable ? [`${checkWidth}px`] : []), ...cells].join(' '),
-      minWidth: shown.reduce((sum, { id }) => sum + widthOf(id), selectable ? checkWidth : 0),
-      widthOf,
-      shows: (id) => !choice.hidden.includes(id),
-      show: (id, isShown) =>
-        change({ ...choice, hidden: isShown ? choice.hidden.filter((it) => it !== id) : [...choice.hidden, id] }),
-      move: (id, by) => {
-        const at = order.indexOf(id)
-        const other = order[at + by]
-        if (other === undefined) return
-        const next = [...order]
-        next[at] = other
-        next[at + by] = id
-        change({ ...choice, order: next })
-      },
-      place: (id, before) => {
-        const without = order.filter((it) => it !== id)
-        const at = without.indexOf(before)
-        change({ ...choice, order: [...without.slice(0, at), id, ...without.slice(at)] })
-      },
-      resize: (id, width) =>
-        change({
-          ...choice,
-          widths: { ...choice.widths, [id]: Math.round(Math.max(narrowest, Math.min(widest, width))) },
-        }),
-      reset: () => change(null),
+      minWidth: shown.reduce((sum, it) => sum + widthOf(it), selectable ? checkWidth : 0),
+      sort: choice.sort,
+      reset: () => setTableChoice(name, null),
     }
-  }, [columns, choice, first, selectable])
+  }, [table, columns, choice, selectable, name])
+}
+
+const clamp = (width: number): number => Math.round(Math.max(narrowest, Math.min(widest, width)))
+
+const canSort = <Row>(it: Column<Row>): boolean => it.sortedByServer === true || it.sortKey !== undefined
+
+function defOf<Row>(it: Column<Row>): ColumnDef<Features, NoRow> {
+  return {
+    id: it.id,
+    header: it.head,
+    accessorFn: () => null,
+    size: it.width,
+    minSize: narrowest,
+    maxSize: widest,
+    enableSorting: canSort(it),
+    sortDescFirst: false,
+  }
+}
+
+/** What was chosen, as far as the table still has it, with the columns that came since. */
+function fitting<Row>(kept: TableChoice | undefined, columns: readonly Column<Row>[]): TableChoice {
+  const ids = columns.map((it) => it.id)
+  if (kept === undefined) {
+    return { order: ids, hidden: columns.flatMap((it) => (it.hidden === true ? [it.id] : [])), widths: {}, sort: null }
+  }
+  const fresh = columns.filter((it) => !kept.order.includes(it.id))
+  const sorts = columns.some((it) => it.id === kept.sort?.column && canSort(it))
+  return {
+    order: [...kept.order.filter((id) => ids.includes(id)), ...fresh.map((it) => it.id)],
+    hidden: [...kept.hidden, ...fresh.flatMap((it) => (it.hidden === true ? [it.id] : []))],
+    widths: kept.widths,
+    sort: sorts ? kept.sort : null,
+  }
+}
+
+const stateOf = <Row>(choice: TableChoice, columns: readonly Column<Row>[]) => ({
+  columnOrder: [...choice.order],
+  columnVisibility: Object.fromEntries(columns.map((it) => [it.id, !choice.hidden.includes(it.id)])),
+  columnSizing: { ...choice.widths },
+  sorting: choice.sort === null ? [] : [{ id: choice.sort.column, desc: choice.sort.descending }],
+})
+
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' })
+
+/** Rows that are all here, as the person wants them sorted. Equal ones stay in the order they came. */
+export function sortRows<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  sort: TableChoice['sort'],
+): readonly Row[] {
+  const column = columns.find((it) => it.id === sort?.column)
+  if (sort === null || column?.sortKey === undefined) return rows
+  const sign = sort.descending ? -1 : 1
+  const keyed = rows.map((row) => ({ row, key: column.sortKey?.(row) ?? '' }))
+  keyed.sort((a, b) =>
+    typeof a.key === 'number' && typeof b.key === 'number'
+      ? sign * (a.key - b.key)
+      : sign * collator.compare(String(a.key), String(b.key)),
+  )
+  return keyed.map((it) => it.row)
 }

@@ -3,7 +3,6 @@ import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useCallback, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import { useShortcuts } from '../../app/keyboard.ts'
-import { useMe } from '../../app/session.ts'
 import { ColumnChoice } from '../../ui/column-choice.tsx'
 import { DataTable } from '../../ui/data-table.tsx'
 import { Icon } from '../../ui/icon.tsx'
@@ -49,12 +48,11 @@ const ActionList = ({ view }: { view: View }) => {
   const { action: open, ...search } = useSearch({ from: '/inside/actions/$view' })
   const navigate = useNavigate({ from: '/actions/$view' })
   const queries = useQueryClient()
-  const me = useMe()
   const narrow = useNarrow()
   const list = useInfiniteQuery(listQuery(view, search))
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.items) ?? none, [list.data])
   const selection = useSelection(rows)
-  const layout = useTableLayout(`actions.${view}`, me?.name ?? '', columnsOf[view], true)
+  const layout = useTableLayout(`actions.${view}`, columnsOf[view], true)
   const [active, setActive] = useState<string | null>(open ?? null)
   const [sheet, setSheet] = useState<{ deed: Deed; rows: readonly Action[] } | null>(null)
   const searchBox = useRef<HTMLInputElement>(null)
@@ -173,7 +171,7 @@ const ActionList = ({ view }: { view: View }) => {
           </Button>
         ) : null}
         <div className={classes.push}>
-          <SavedViews view={view} search={search} person={me?.name ?? ''} />
+          <SavedViews view={view} search={search} />
         </div>
       </div>
       {search.batch === undefined ? null : <BatchBar batch={search.batch} />}

@@ -2,29 +2,16 @@ import { Button, Menu, TextInput } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { Icon } from '../../ui/icon.tsx'
-import { readPreference, writePreference } from '../../ui/preference.ts'
+import { type SavedView, setSavedViews, useSavedViews } from '../../ui/preference.ts'
 import type { View } from './action.ts'
 import { type ActionSearch, readActionSearch } from './search.ts'
 
-interface Saved {
-  readonly name: string
-  readonly search: ActionSearch
-}
-
-const isSaved = (value: unknown): value is readonly Saved[] =>
-  Array.isArray(value) &&
-  value.every((it: unknown) => typeof it === 'object' && it !== null && 'name' in it && 'search' in it)
-
-/** Filters under a name, kept in this browser for the person. */
-export const SavedViews = ({ view, search, person }: { view: View; search: ActionSearch; person: string }) => {
-  const key = `views.${view}.${person}`
-  const [saved, setSaved] = useState(() => readPreference(key, isSaved) ?? [])
+/** Filters under a name, kept for the person in every browser of theirs. */
+export const SavedViews = ({ view, search }: { view: View; search: ActionSearch }) => {
+  const saved = useSavedViews(view)
   const [name, setName] = useState('')
   const navigate = useNavigate()
-  const keep = (next: readonly Saved[]) => {
-    setSaved(next)
-    writePreference(key, next)
-  }
+  const keep = (next: readonly SavedView[]) => setSavedViews(view, next)
   const filtered = Object.keys(search).length > 0
   return (
     <Menu position="bottom-end" withinPortal width={260}>
@@ -59,7 +46,7 @@ export const SavedViews = ({ view, search, person }: { view: View; search: Actio
             onSubmit={(event) => {
               event.preventDefault()
               if (name.trim() === '') return
-              keep([...saved.filter((it) => it.name !== name.trim()), { name: name.trim(), search }])
+              keep([...saved.filter((it) => it.name !== name.trim()), { name: name.trim(), search: { ...search } }])
               setName('')
             }}
           >

@@ -33,12 +33,13 @@ export const StatusMark = ({ status }: { status: Status }) => {
   )
 }
 
-const effectWords: Readonly<Record<Effect, string>> = {
+const effectWords: Readonly<Record<Effect | 'purged', string>> = {
   none: '',
   'in-force': 'In force',
   reverted: 'Taken back',
   lapsed: 'Lapsed',
   unknown: 'Not proven',
+  purged: 'Purged',
 }
 
 export const effectWord = (effect: Effect): string => effectWords[effect]

@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router'
 import { useMemo, useRef, useState } from 'react'
 import { get, send } from '../../app/api.ts'
 import { useShortcuts } from '../../app/keyboard.ts'
-import { useMay, useMe } from '../../app/session.ts'
+import { useMay } from '../../app/session.ts'
 import { ColumnChoice } from '../../ui/column-choice.tsx'
 import { DataTable } from '../../ui/data-table.tsx'
 import { Icon } from '../../ui/icon.tsx'
@@ -50,7 +50,6 @@ const idOf = (it: Alert): string => it.id
 const nameOf = (it: Alert): string => visible(it.title)
 
 export const AlertsPage = () => {
-  const me = useMe()
   const narrow = useNarrow()
   const [status, setStatus] = useState<Alert['status'] | null>(null)
   const [search, setSearch] = useState('')
@@ -66,7 +65,7 @@ export const AlertsPage = () => {
     placeholderData: (before) => before,
   })
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.items) ?? [], [list.data])
-  const layout = useTableLayout('alerts', me?.name ?? '', columns, false)
+  const layout = useTableLayout('alerts', columns, false)
   const step = (by: number) => {
     const at = rows.findIndex((it) => it.id === active)
     setActive(rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + by))]?.id ?? null)

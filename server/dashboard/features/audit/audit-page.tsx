@@ -65,7 +65,7 @@ export const AuditPage = () => {
     ],
     [names, me],
   )
-  const layout = useTableLayout('audit', me?.name ?? '', columns, false)
+  const layout = useTableLayout('audit', columns, false)
   return (
     <div className={bars.page}>
       <PageHead

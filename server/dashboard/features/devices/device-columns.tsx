@@ -28,11 +28,15 @@ export const IsolatedMark = ({ device }: { device: Device }) =>
 const dash = <span className={bars.none}>–</span>
 const systems = { linux: 'Linux', windows: 'Windows' } as const
 
+const heldOn = (it: Device): number =>
+  it.inForce.filter((entry) => entry.effect === 'in-force' || entry.effect === 'unknown').length
+
 export const deviceColumns: readonly Column<Device>[] = [
   {
     id: 'name',
     head: 'Name',
     width: 220,
+    sortKey: (it) => it.name,
     cell: (it) => (
       <span className={classes.name}>
         <bdi title={visible(it.name)}>{visible(it.name)}</bdi>
@@ -40,44 +44,78 @@ export const deviceColumns: readonly Column<Device>[] = [
       </span>
     ),
   },
-  { id: 'presence', head: 'Presence', width: 120, cell: (it) => <Presence device={it} /> },
+  {
+    id: 'presence',
+    head: 'Presence',
+    width: 120,
+    sortKey: (it) => (it.status === 'active' ? (it.connected ? 0 : 1) : 2),
+    cell: (it) => <Presence device={it} />,
+  },
   {
     id: 'seen',
     head: 'Last seen',
     width: 130,
+    sortKey: (it) => (it.connected ? Number.MAX_SAFE_INTEGER : (it.lastSeenAt ?? 0)),
     cell: (it) => (it.connected ? 'now' : it.lastSeenAt === null ? dash : <When at={it.lastSeenAt} />),
   },
   {
     id: 'state',
     head: 'State',
     width: 120,
+    sortKey: (it) => (isolationOf(it) === undefined ? 1 : 0),
     cell: (it) => (isolationOf(it) === undefined ? dash : <IsolatedMark device={it} />),
   },
   {
     id: 'inForce',
     head: 'In force',
     width: 100,
-    cell: (it) => {
-      const count = it.inForce.filter((entry) => entry.effect === 'in-force' || entry.effect === 'unknown').length
-      return count === 0 ? dash : count
-    },
+    sortKey: (it) => heldOn(it),
+    cell: (it) => (heldOn(it) === 0 ? dash : heldOn(it)),
   },
   {
     id: 'system',
     head: 'System',
     width: 180,
+    sortKey: (it) => `${it.facts.osName} ${it.facts.osVersion}`,
     cell: (it) => `${visible(it.facts.osName)} ${visible(it.facts.osVersion)}`,
   },
-  { id: 'platform', head: 'Platform', width: 100, hidden: true, cell: (it) => systems[it.platform] },
-  { id: 'group', head: 'Group', width: 120, cell: (it) => (it.group === '' ? dash : visible(it.group)) },
+  {
+    id: 'platform',
+    head: 'Platform',
+    width: 100,
+    hidden: true,
+    sortKey: (it) => it.platform,
+    cell: (it) => systems[it.platform],
+  },
+  {
+    id: 'group',
+    head: 'Group',
+    width: 120,
+    sortKey: (it) => it.group,
+    cell: (it) => (it.group === '' ? dash : visible(it.group)),
+  },
   { id: 'tags', head: 'Tags', width: 140, cell: (it) => (it.tags.length === 0 ? dash : visible(it.tags.join(', '))) },
   { id: 'address', head: 'Address', width: 150, hidden: true, cell: (it) => visible(it.facts.addresses[0] ?? '–') },
-  { id: 'agent', head: 'Agent', width: 90, hidden: true, cell: (it) => visible(it.facts.agentVersion) },
-  { id: 'enrolled', head: 'Enrolled', width: 120, hidden: true, cell: (it) => <When at={it.enrolledAt} /> },
+  {
+    id: 'agent',
+    head: 'Agent',
+    width: 90,
+    hidden: true,
+    sortKey: (it) => it.facts.agentVersion,
+    cell: (it) => visible(it.facts.agentVersion),
+  },
+  {
+    id: 'enrolled',
+    head: 'Enrolled',
+    width: 120,
+    hidden: true,
+    sortKey: (it) => it.enrolledAt,
+    cell: (it) => <When at={it.enrolledAt} />,
+  },
 ]
 
 export const compactDevice = (it: Device) => {
-  const count = it.inForce.filter((entry) => entry.effect !== 'none').length
+  const count = heldOn(it)
   return (
     <div className={bars.compact}>
       <div className={bars.compactTop}>

@@ -4,7 +4,7 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useMemo, useRef, useState } from 'react'
 import { type ActionName, actionNames, specOf } from '../../../../protocol/actions/index.ts'
 import { useShortcuts } from '../../app/keyboard.ts'
-import { useMay, useMe } from '../../app/session.ts'
+import { useMay } from '../../app/session.ts'
 import { ColumnChoice } from '../../ui/column-choice.tsx'
 import { DataTable, type Reach } from '../../ui/data-table.tsx'
 import { Icon } from '../../ui/icon.tsx'
@@ -12,7 +12,7 @@ import { useNarrow } from '../../ui/narrow.ts'
 import { PageHead } from '../../ui/page-head.tsx'
 import { visible } from '../../ui/plain-text.tsx'
 import { EmptyState, Trouble } from '../../ui/screens.tsx'
-import { useTableLayout } from '../../ui/table-layout.ts'
+import { sortRows, useTableLayout } from '../../ui/table-layout.ts'
 import bars from '../actions/actions.module.css'
 import chips from '../actions/filters.module.css'
 import { LoadingRows } from '../actions/loading-rows.tsx'
@@ -37,7 +37,6 @@ type Facet = keyof typeof facets
 export const DevicesPage = () => {
   const { q = '' } = useSearch({ from: '/inside/devices' })
   const navigate = useNavigate({ from: '/devices' })
-  const me = useMe()
   const may = useMay()
   const narrow = useNarrow()
   const { data, error, isPending, refetch } = useQuery(devicesQuery)
@@ -46,9 +45,9 @@ export const DevicesPage = () => {
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set())
   const [respond, setRespond] = useState<ActionName | null>(null)
   const box = useRef<HTMLInputElement>(null)
-  const layout = useTableLayout('devices', me?.name ?? '', deviceColumns, true)
+  const layout = useTableLayout('devices', deviceColumns, true)
   const all = data ?? []
-  const rows = useMemo(() => {
+  const found = useMemo(() => {
     const wanted = q.trim().toLowerCase()
     return (data ?? []).filter(
       (it) =>
@@ -59,6 +58,7 @@ export const DevicesPage = () => {
           )),
     )
   }, [data, q, chosen])
+  const rows = useMemo(() => sortRows(found, deviceColumns, layout.sort), [found, layout.sort])
   const open = useCallback(
     (device: Device) => void navigate({ to: '/devices/$id', params: { id: device.id } }),
     [navigate],

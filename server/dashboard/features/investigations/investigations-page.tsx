@@ -3,7 +3,6 @@ import { useNavigate } from '@tanstack/react-router'
 import { useCallback, useMemo, useState } from 'react'
 import { get } from '../../app/api.ts'
 import { useShortcuts } from '../../app/keyboard.ts'
-import { useMe } from '../../app/session.ts'
 import { ColumnChoice } from '../../ui/column-choice.tsx'
 import { DataTable } from '../../ui/data-table.tsx'
 import { useNarrow } from '../../ui/narrow.ts'
@@ -62,7 +61,6 @@ const idOf = (it: Investigation): string => it.id
 const nameOf = (it: Investigation): string => visible(it.title)
 
 export const InvestigationsPage = () => {
-  const me = useMe()
   const narrow = useNarrow()
   const navigate = useNavigate()
   const [open, setOpen] = useState<boolean | null>(null)
@@ -75,7 +73,7 @@ export const InvestigationsPage = () => {
     getNextPageParam: (page: Page) => page.next,
   })
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.items) ?? [], [list.data])
-  const layout = useTableLayout('investigations', me?.name ?? '', columns, false)
+  const layout = useTableLayout('investigations', columns, false)
   const show = useCallback(
     (it: Investigation) => void navigate({ to: '/investigations/$id', params: { id: it.id } }),
     [navigate],
