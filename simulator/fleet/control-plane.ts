@@ -36,8 +36,16 @@ export interface OwnPlane {
 const root = join(import.meta.dirname, '../..')
 const startWithinMs = 60_000
 
-/** Starts a control plane as a child process, with a data folder of its own, on free ports of loopback. */
-export async function startControlPlane(): Promise<Plane & { readonly own: OwnPlane }> {
+/**
+ * Starts a control plane as a child process, with a data folder of its own, on free ports. People reach it on loopback, and so do devices
+ * unless `deviceHost` is another address of this machine; then they come there straight, without a network of ours between.
+ */
+export async function startControlPlane({
+  deviceHost = '127.0.0.1',
+}: {
+  readonly deviceHost?: string
+} = {}): Promise<Plane & { readonly own: OwnPlane }> {
+  const onLoopback = deviceHost === '127.0.0.1'
   const folder = mkdtempSync(join(tmpdir(), 'recourse-sim-plane-'))
   const ports: readonly [number, number, number, number] = [
     await freePort(),
@@ -60,7 +68,7 @@ export async function startControlPlane(): Promise<Plane & { readonly own: OwnPl
         '--listen',
         `127.0.0.1:${web}`,
         '--device-host',
-        '127.0.0.1',
+        deviceHost,
         '--gateway-port',
         String(gateway),
         '--enrol-port',
@@ -69,7 +77,7 @@ export async function startControlPlane(): Promise<Plane & { readonly own: OwnPl
         String(canary),
         // A name, not an address: certificates are then for the name, whatever address a device is led to.
         '--public-host',
-        'localhost',
+        onLoopback ? 'localhost' : deviceHost,
         '--log-level',
         process.env['LOG_LEVEL'] ?? 'error',
       ],
@@ -110,8 +118,8 @@ export async function startControlPlane(): Promise<Plane & { readonly own: OwnPl
   return {
     url: `http://127.0.0.1:${web}`,
     setUpUrl,
-    enrolAt: { host: '127.0.0.1', port: enrol },
-    gatewayAt: { host: '127.0.0.1', port: gateway },
+    enrolAt: { host: deviceHost, port: enrol },
+    gatewayAt: onLoopback ? { host: deviceHost, port: gateway } : null,
     own,
   }
 }
