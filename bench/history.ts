@@ -85,7 +85,12 @@ const inStore: Reader = async (folder) => {
   const cursors = newCursors(new Uint8Array(32))
   return {
     read: (filter) =>
-      historyPage(store.read, cursors, now, historyQuery.parse(Object.fromEntries(new URLSearchParams(filter)))),
+      historyPage(
+        { seen: store.read, all: store.read },
+        cursors,
+        now,
+        historyQuery.parse(Object.fromEntries(new URLSearchParams(filter))),
+      ),
     close: () => store.close(),
   }
 }

@@ -161,7 +161,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   investigationRoutes(app, { ...deciding, cursors })
   groupRoutes(app, deciding)
   rolloutRoutes(app, deciding)
-  summaryRoutes(app, { store, devices, source })
+  summaryRoutes(app, { store, devices, source, cursors })
   auditRoutes(app, { store, audit, signer: keys.audit, source, cursors })
   liveRoutes(app, { store, feed })
   outboundRoutes(app, {

@@ -1,44 +1,10 @@
-import { type ExpressionBuilder, type Kysely, type SqlBool, sql } from 'kysely'
 import * as z from 'zod'
-import { actionNames } from '../../protocol/actions/index.ts'
-import { batchId, deviceId } from '../../protocol/ids.ts'
-import { effect, status } from '../../protocol/status.ts'
 import { canonicalJson } from '../audit/canonical-json.ts'
 import { csvLine } from '../audit/export.ts'
-import type { Schema } from '../store/schema.ts'
-import { type Cursors, cursorText } from './cursor.ts'
-import { type ActionRow, mayBeInForce } from './life.ts'
-import { actionSources } from './request.ts'
+import { type Cursors, cursorText, type Place } from './cursor.ts'
+import { anyOf, type HistoryFilter, historyFilter } from './filter.ts'
+import { type ActionReader, type Reading, readMatching, turnOfOthers } from './matching.ts'
 import { type ActionView, viewActions } from './views.ts'
-
-const day = 86_400_000
-/** How far back each window reaches (AUD2). */
-const windows = { day, week: 7 * day, month: 30 * day, 'six-months': 182 * day } as const
-
-/** One value or several, separated by commas. */
-const anyOf = <Value extends z.ZodType<string, string>>(value: Value) =>
-  z
-    .string()
-    .max(500)
-    .transform((text) => text.split(','))
-    .pipe(z.array(value).min(1))
-    .optional()
-
-/** What one may filter the action center by; everything given must hold. */
-export const historyFilter = z.strictObject({
-  window: z.enum(['day', 'week', 'month', 'six-months']).optional(),
-  status: anyOf(status),
-  effect: anyOf(effect),
-  action: anyOf(z.enum(actionNames)),
-  source: anyOf(z.enum(actionSources)),
-  kind: z.enum(['do', 'undo']).optional(),
-  device: deviceId.optional(),
-  batch: batchId.optional(),
-  target: z.string().max(100_000).optional().describe('Label of the target, exactly'),
-  requestedBy: z.string().max(64).optional(),
-  search: z.string().trim().min(1).max(200).optional().describe('Part of a target, a comment or the name of a device'),
-})
-export type HistoryFilter = z.infer<typeof historyFilter>
 
 export const historyQuery = historyFilter.extend({
   cursor: cursorText.optional(),
@@ -50,20 +16,26 @@ export interface Page {
   readonly next: string | null
 }
 
-/** One page, newest first. Keyset paging: the cost does not grow with the depth. */
+/**
+ * One page, newest first. Keyset paging: the cost does not grow with the depth. A page may be shorter than asked for although more
+ * follow, when much had to be looked at to find little; `next` is null only at the end.
+ */
 export async function historyPage(
-  read: Kysely<Schema>,
+  reader: ActionReader,
   cursors: Cursors,
   now: number,
   { cursor, limit, ...filter }: z.infer<typeof historyQuery>,
 ): Promise<Page> {
   const query = canonicalJson(filter)
   const after = cursor === undefined ? null : cursors.read(query, cursor)
-  const rows = await rowsAfter(read, now, filter, after, limit + 1)
+  const { rows, reached } = await readMatching(reader, { filter, now }, after, limit + 1)
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
-  const next = rows.length > limit && last !== undefined ? cursors.write(query, [last.created_at, last.id]) : null
-  return { items: await viewActions(read, shown), next }
+  const end = rows.length > limit && last !== undefined ? ([last.created_at, last.id] as const) : reached
+  return {
+    items: await viewActions(reader.seen, shown),
+    next: end === null ? null : cursors.write(query, [end[0], end[1]]),
+  }
 }
 
 const pageOfExport = 500
@@ -120,19 +92,19 @@ export const exportQuery = historyFilter.extend({
 export type ExportQuery = z.infer<typeof exportQuery>
 
 /** Everything the filter lets through, as CSV (RFC 4180), newest first. */
-export async function* historyCsv(read: Kysely<Schema>, now: number, query: ExportQuery): AsyncGenerator<string> {
+export async function* historyCsv(reader: ActionReader, now: number, query: ExportQuery): AsyncGenerator<string> {
   const { columns: wanted = usualColumns, ...filter } = query
   yield `${wanted.join(',')}\r\n`
-  for await (const views of viewPages(read, now, filter)) {
+  for await (const views of viewPages(reader, now, filter)) {
     yield views.map((it) => csvLine(wanted.map((column) => columns[column](it)))).join('')
   }
 }
 
 /** The same as one JSON array. It is cut off when something fails on the way, so that it does not parse. */
-export async function* historyJson(read: Kysely<Schema>, now: number, query: ExportQuery): AsyncGenerator<string> {
+export async function* historyJson(reader: ActionReader, now: number, query: ExportQuery): AsyncGenerator<string> {
   const { columns: wanted = usualColumns, ...filter } = query
   let before = '[\n'
-  for await (const views of viewPages(read, now, filter)) {
+  for await (const views of viewPages(reader, now, filter)) {
     const rows = views.map((it) => JSON.stringify(Object.fromEntries(wanted.map((name) => [name, columns[name](it)]))))
     yield before + rows.join(',\n')
     before = ',\n'
@@ -140,93 +112,12 @@ export async function* historyJson(read: Kysely<Schema>, now: number, query: Exp
   yield before === '[\n' ? '[]\n' : '\n]\n'
 }
 
-async function* viewPages(read: Kysely<Schema>, now: number, filter: HistoryFilter): AsyncGenerator<ActionView[]> {
-  for (let after: readonly [number, string] | null = null; ; ) {
-    const rows: ActionRow[] = await rowsAfter(read, now, filter, after, pageOfExport)
-    const last = rows.at(-1)
-    if (last === undefined) return
-    yield await viewActions(read, rows)
-    after = [last.created_at, last.id]
-    // The store answers without leaving this turn of the event loop; others get theirs between two pages.
-    await new Promise((resolve) => setImmediate(resolve))
+async function* viewPages(reader: ActionReader, now: number, filter: HistoryFilter): AsyncGenerator<ActionView[]> {
+  for (let after: Place | null = null; ; ) {
+    const { rows, reached }: Reading = await readMatching(reader, { filter, now }, after, pageOfExport)
+    if (rows.length > 0) yield await viewActions(reader.seen, rows)
+    if (reached === null) return
+    after = reached
+    await turnOfOthers()
   }
-}
-
-/** The filters with an index that ends in the order of the list, those that let the least through first. */
-const drivers = [
-  ['batch', 'batch_id'],
-  ['device', 'device_id'],
-  ['target', 'target_label'],
-  ['status', 'status'],
-  ['action', 'action'],
-  ['requestedBy', 'requested_by'],
-  ['source', 'source'],
-  ['kind', 'kind'],
-] as const
-type Driver = (typeof drivers)[number][0]
-
-/**
- * Rows after a place, newest first. One filter drives: each of its values is read in order from its index and the results merged, where
- * all together would have to be sorted. The other filters are looked at in the rows found, kept from being taken for an index.
- */
-async function rowsAfter(
-  read: Kysely<Schema>,
-  now: number,
-  filter: HistoryFilter,
-  after: readonly [number, string] | null,
-  limit: number,
-): Promise<ActionRow[]> {
-  const [driver, column] = drivers.find(([name]) => filter[name] !== undefined) ?? [null, null]
-  const values = driver === null ? [null] : [...new Set([filter[driver]].flat())]
-  const found: ActionRow[] = []
-  for (const value of values) {
-    const rows = await read
-      .selectFrom('action')
-      .selectAll()
-      .where((it) => it.and(conditions(it, now, filter, driver)))
-      .$if(column !== null, (query) => query.where(sql.ref(`action.${column}`), '=', value))
-      .$if(after !== null, (query) => {
-        const [at, id] = after ?? [0, '']
-        return query.where(sql<SqlBool>`(created_at, id) < (${at}, ${id})`)
-      })
-      .orderBy('created_at', 'desc')
-      .orderBy('id', 'desc')
-      .limit(limit)
-      .execute()
-    found.push(...rows)
-  }
-  if (values.length === 1) return found
-  found.sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1))
-  return found.slice(0, limit)
-}
-
-function conditions(
-  it: ExpressionBuilder<Schema, 'action'>,
-  now: number,
-  filter: HistoryFilter,
-  driver: Driver | null,
-) {
-  const all = []
-  if (filter.window !== undefined) all.push(it('created_at', '>=', now - windows[filter.window]))
-  for (const [name, column] of drivers) {
-    const wanted = filter[name]
-    if (name === driver || wanted === undefined) continue
-    all.push(it(sql<string>`${sql.ref(`action.${column}`)} || ''`, 'in', [wanted].flat()))
-  }
-  if (filter.effect !== undefined) {
-    all.push(it(sql<string>`action.effect || ''`, 'in', filter.effect))
-    // What is in force has an index of just that.
-    if (driver === null && filter.effect.every((one) => one === 'in-force' || one === 'unknown')) all.push(mayBeInForce)
-  }
-  if (filter.search !== undefined) all.push(matches(it, filter.search))
-  return all
-}
-
-/** Plain containment without regard to case; the signs that mean something in a pattern stand for themselves. */
-function matches(it: ExpressionBuilder<Schema, 'action'>, search: string) {
-  const pattern = `%${search.toLowerCase().replaceAll(/[\\%_]/g, (sign) => `\\${sign}`)}%`
-  const like = (column: 'target_label' | 'comment' | 'device.name') =>
-    sql<SqlBool>`lower(${sql.ref(column)}) like ${pattern} escape '\\'`
-  const devices = it.selectFrom('device').select('device.id').where(like('device.name'))
-  return it.or([like('target_label'), like('comment'), it(sql<string>`action.device_id || ''`, 'in', devices)])
 }

@@ -1,13 +1,15 @@
 import type { Kysely } from 'kysely'
 import * as z from 'zod'
-import { deviceId } from '../../protocol/ids.ts'
+import type { deviceId } from '../../protocol/ids.ts'
 import type { Schema } from '../store/schema.ts'
 import { type Cursors, cursorText } from './cursor.ts'
+import { historyFilter } from './filter.ts'
+import { historyPage } from './history.ts'
 import { mayBeInForce } from './life.ts'
-import { actionView, viewActions } from './views.ts'
+import type { ActionReader } from './matching.ts'
+import { actionView } from './views.ts'
 
-export const inForceQuery = z.strictObject({
-  device: deviceId.optional(),
+export const inForceQuery = historyFilter.omit({ effect: true }).extend({
   cursor: cursorText.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 })
@@ -20,38 +22,28 @@ export const inForcePage = z.strictObject({
     }),
   ),
   next: z.string().nullable(),
-  /** Over all pages. */
+  /** In force over all pages, on all devices or on the one asked for; for other filters there are the counts. */
   total: z.int(),
 })
 
 /** What is in force now, over the fleet or on one device, as the devices last proved it (LIFE2); newest first. */
 export async function inForceNow(
-  read: Kysely<Schema>,
+  reader: ActionReader,
   cursors: Cursors,
-  { device, cursor, limit }: z.infer<typeof inForceQuery>,
+  now: number,
+  query: z.infer<typeof inForceQuery>,
 ): Promise<z.infer<typeof inForcePage>> {
-  const query = `in-force ${device ?? ''}`
-  const [at, id] = cursor === undefined ? [Number.MAX_SAFE_INTEGER, ''] : cursors.read(query, cursor)
-  let select = read.selectFrom('action').where(mayBeInForce)
-  if (device !== undefined) select = select.where('device_id', '=', device)
-  const rows = await select
-    .selectAll()
-    .where((it) => it.or([it('created_at', '<', at), it.and([it('created_at', '=', at), it('id', '<', id as never)])]))
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  const counted = await select.select((it) => it.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
-  const shown = rows.slice(0, limit)
-  const last = shown.at(-1)
-  const views = await viewActions(read, shown)
+  const page = await historyPage(reader, cursors, now, { ...query, effect: ['in-force', 'unknown'] })
+  let all = reader.seen.selectFrom('action').where(mayBeInForce)
+  if (query.device !== undefined) all = all.where('device_id', '=', query.device)
+  const counted = await all.select((it) => it.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
   const stated = await statementTimes(
-    read,
-    views.map((view) => view.device.id),
+    reader.seen,
+    page.items.map((view) => view.device.id),
   )
   return {
-    items: views.map((view) => ({ ...view, statedAt: stated.get(view.device.id) ?? null })),
-    next: rows.length > limit && last !== undefined ? cursors.write(query, [last.created_at, last.id]) : null,
+    items: page.items.map((view) => ({ ...view, statedAt: stated.get(view.device.id) ?? null })),
+    next: page.next,
     total: Number(counted.total),
   }
 }

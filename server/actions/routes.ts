@@ -62,6 +62,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
   const app = bare.withTypeProvider<ZodTypeProvider>()
 
   const seen = (request: FastifyRequest) => seenBy(store.read, callerOf(request))
+  const reader = (request: FastifyRequest) => ({ seen: seen(request), all: store.read })
   const nudgeFor = (rows: readonly ActionRow[]) => () => {
     for (const device of new Set(rows.map((row) => row.device_id))) devices.nudge(device)
   }
@@ -113,7 +114,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
         response: { 200: z.strictObject({ items: z.array(actionView), next: z.string().nullable() }) },
       },
     },
-    async (request) => historyPage(seen(request), cursors, source.nowMs(), request.query),
+    async (request) => historyPage(reader(request), cursors, source.nowMs(), request.query),
   )
 
   for (const [ending, type, write] of [
@@ -127,7 +128,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
         reply
           .type(`${type}; charset=utf-8`)
           .header('content-disposition', `attachment; filename="recourse-actions.${ending}"`)
-          .send(Readable.from(write(seen(request), source.nowMs(), request.query), { objectMode: false })),
+          .send(Readable.from(write(reader(request), source.nowMs(), request.query), { objectMode: false })),
     )
   }
 
@@ -266,7 +267,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
         response: { 200: inForcePage },
       },
     },
-    async (request) => inForceNow(seen(request), cursors, request.query),
+    async (request) => inForceNow(reader(request), cursors, source.nowMs(), request.query),
   )
 
   app.get(

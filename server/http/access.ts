@@ -79,6 +79,8 @@ export const access: { readonly [route: string]: readonly [Rule, Reach] } = {
   'GET /v1/actions': ['view', 'scoped'],
   'GET /v1/actions.csv': ['view', 'scoped'],
   'GET /v1/actions.json': ['view', 'scoped'],
+  'GET /v1/actions/counts': ['view', 'scoped'],
+  'GET /v1/actions/choices': ['view', 'scoped'],
   'GET /v1/actions/:id': ['view', 'scoped'],
   'POST /v1/actions/:id/approve': ['approve', 'scoped'],
   'POST /v1/actions/:id/reject': ['approve', 'scoped'],

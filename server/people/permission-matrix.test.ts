@@ -147,6 +147,8 @@ const tries: { readonly [route: string]: readonly Try[] } = {
   ],
   'GET /v1/actions.csv': [{}, { address: ({ device }) => `/v1/actions.csv?device=${device}` }],
   'GET /v1/actions.json': [{}, { address: ({ device }) => `/v1/actions.json?device=${device}` }],
+  'GET /v1/actions/counts': [{}, { address: ({ device }) => `/v1/actions/counts?device=${device}` }],
+  'GET /v1/actions/choices': [{}, { address: ({ device }) => `/v1/actions/choices?device=${device}` }],
   'GET /v1/actions/:id': [byAction],
   'GET /v1/actions/:id/decisions': [{ address: (ids) => `/v1/actions/${ids.action}/decisions` }],
   'POST /v1/actions/:id/approve': [{ address: (ids) => `/v1/actions/${ids.action}/approve`, body: decision }],

@@ -1,0 +1,35 @@
+import * as z from 'zod'
+import { actionNames } from '../../protocol/actions/index.ts'
+import { batchId, deviceGroupId, deviceId } from '../../protocol/ids.ts'
+import { effect, status } from '../../protocol/status.ts'
+import { actionSources } from './request.ts'
+
+const day = 86_400_000
+/** How far back each window reaches (AUD2). */
+export const windows = { day, week: 7 * day, month: 30 * day, 'six-months': 182 * day } as const
+
+/** One value or several, separated by commas. */
+export const anyOf = <Value extends z.ZodType<string, string>>(value: Value) =>
+  z
+    .string()
+    .max(500)
+    .transform((text) => text.split(','))
+    .pipe(z.array(value).min(1))
+    .optional()
+
+/** What one may filter the action center by; everything given must hold. */
+export const historyFilter = z.strictObject({
+  window: z.enum(['day', 'week', 'month', 'six-months']).optional(),
+  status: anyOf(status),
+  effect: anyOf(effect),
+  action: anyOf(z.enum(actionNames)),
+  source: anyOf(z.enum(actionSources)),
+  kind: z.enum(['do', 'undo']).optional(),
+  group: anyOf(deviceGroupId).describe('Device groups that the device belongs to now'),
+  device: deviceId.optional(),
+  batch: batchId.optional(),
+  target: z.string().max(100_000).optional().describe('Label of the target, exactly'),
+  requestedBy: z.string().max(64).optional(),
+  search: z.string().trim().min(1).max(200).optional().describe('Part of a target, a comment or the name of a device'),
+})
+export type HistoryFilter = z.infer<typeof historyFilter>
