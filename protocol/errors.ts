@@ -51,6 +51,11 @@ const table = {
   target_too_large: { meaning: 'Larger than the vault accepts.', retryable: false },
   target_in_use: { meaning: 'Another action holds the same target.', retryable: true },
   nothing_to_undo: { meaning: 'The device has no effect of that action to take back.', retryable: false, http: 409 },
+  purged: {
+    meaning: 'What it could be taken back with was purged from the vault; nothing is left to put back.',
+    retryable: false,
+    http: 409,
+  },
   not_undoable: { meaning: 'This action has no inverse.', retryable: false, http: 409 },
 
   // Conflicts: somebody changed the world since (UND2); the operator chooses.

@@ -50,12 +50,12 @@ export const report = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('received'), actionId, at: timeMs }),
   z.strictObject({ kind: z.literal('begun'), actionId, at: timeMs }),
   z.strictObject({ kind: z.literal('ended'), actionId, outcome }),
-  /** The effect changed without an order: it lapsed, was undone locally, was tampered with, or was proved again. */
+  /** The effect changed without an order of its own: it lapsed, was undone locally, tampered with, purged, or proved again. */
   z.strictObject({
     kind: z.literal('effect'),
     actionId,
     effect,
-    cause: z.enum(['lapsed', 'break-glass', 'tampered', 'proved']),
+    cause: z.enum(['lapsed', 'break-glass', 'tampered', 'proved', 'purged']),
     evidence: z.array(evidence).max(100),
     at: timeMs,
   }),

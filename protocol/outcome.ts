@@ -1,5 +1,7 @@
 import * as z from 'zod'
 import { errorCodes } from './errors.ts'
+import { filePath } from './file-path.ts'
+import { sha256 } from './file-record.ts'
 import { effect } from './status.ts'
 
 const sentence = z.string().max(4_000)
@@ -15,6 +17,8 @@ export const evidence = z.strictObject({
   found: sentence,
   holds: z.boolean(),
   at: timeMs,
+  /** The file whose bytes the vault holds, or has just destroyed; with evidence of the subject `vault`. */
+  file: z.strictObject({ path: filePath, sha256, sizeBytes: z.int().min(0) }).optional(),
 })
 export type Evidence = z.infer<typeof evidence>
 

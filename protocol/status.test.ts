@@ -93,6 +93,6 @@ describe('the life of an action', () => {
 
 /** What is over stays over; what is unknown can turn out to be anything but nothing. */
 function allowed(from: Effect, to: Effect): boolean {
-  if (from === 'in-force') return to === 'reverted' || to === 'lapsed' || to === 'unknown'
+  if (from === 'in-force') return to === 'reverted' || to === 'lapsed' || to === 'unknown' || to === 'purged'
   return from === 'unknown' && to !== 'none' && to !== 'unknown'
 }

@@ -17,8 +17,11 @@ export const status = z.enum([
 ])
 export type Status = z.infer<typeof status>
 
-/** Whether what the action did is in force now, as the device last proved it (LIFE2). */
-export const effect = z.enum(['none', 'in-force', 'reverted', 'lapsed', 'unknown'])
+/**
+ * Whether what the action did is in force now, as the device last proved it (LIFE2). `purged`: what it could be taken back with was
+ * destroyed, by an action of its own; nothing is left to undo (VLT6).
+ */
+export const effect = z.enum(['none', 'in-force', 'reverted', 'lapsed', 'unknown', 'purged'])
 export type Effect = z.infer<typeof effect>
 
 /** How a device can end an action. */
@@ -70,10 +73,11 @@ const endableFrom: readonly Status[] = ['queued', 'delivered', 'running']
 /** Effects that may follow one another once an action has ended. `unknown` may become anything that is then proved. */
 const provable: { readonly [From in Effect]: readonly Effect[] } = {
   none: [],
-  'in-force': ['reverted', 'lapsed', 'unknown'],
-  unknown: ['in-force', 'reverted', 'lapsed'],
+  'in-force': ['reverted', 'lapsed', 'unknown', 'purged'],
+  unknown: ['in-force', 'reverted', 'lapsed', 'purged'],
   reverted: [],
   lapsed: [],
+  purged: [],
 }
 
 /** One step in the life of an action. Pure; what is illegal changes nothing and is answered with a code (LIFE1). */

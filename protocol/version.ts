@@ -2,6 +2,8 @@
  * The versions of the wire this code speaks, newest first. Each is kept as long as an agent in the field may speak it.
  *
  * - 1 (2026-11-21): orders with Merkle proofs, durable reports with sequence numbers, previews, break-glass grants.
+ *   Agents say more of the vault since: the file that evidence is about, and that it was purged. A control plane reads agents that do
+ *   not; an agent that does needs one that knows, so the control plane is upgraded first.
  */
 export const protocolVersions = [1] as const
 

@@ -1,6 +1,7 @@
 import type { Registry } from '../core/action.ts'
 import { isolateDevice } from './isolate-device/index.ts'
 import { killProcess } from './kill-process/index.ts'
+import { purgeQuarantine } from './purge-quarantine/index.ts'
 import { quarantineFile } from './quarantine-file/index.ts'
 import { suspendProcess } from './suspend-process/index.ts'
 
@@ -10,4 +11,5 @@ export const registry: Registry = {
   'kill-process': killProcess,
   'suspend-process': suspendProcess,
   'isolate-device': isolateDevice,
+  'purge-quarantine': purgeQuarantine,
 }

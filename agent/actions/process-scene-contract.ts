@@ -54,6 +54,7 @@ export const benchOn = (machine: ModelMachine, host: Host = modelHost(machine)):
   vault: noVault(),
   bounds: nowhere,
   nowMs: () => machine.nowMs,
+  quarantined: () => ({ gone: 'a process is in no vault' }),
   displace: () => {
     throw new Error('a process displaces nothing')
   },

@@ -30,7 +30,7 @@ export interface ActionFixture<Name extends ActionName> {
   /** What the scene is about, for the name of the tests. */
   readonly about: string
   /** A machine on which the target stands; the same at every call. */
-  scene(): Scene<Name>
+  scene(): Scene<Name> | Promise<Scene<Name>>
   /** What somebody else may do after the effect. */
   readonly changes: readonly Change<Name>[]
   /** Parts of a machine the action does not promise to restore, and says so in its gaps. */
@@ -47,6 +47,8 @@ export interface Scene<Name extends ActionName> {
   readonly bounds: Bounds
   /** Opens the agent's vault, as every start of the agent does. */
   openVault(host: Host): Vault | Promise<Vault>
+  /** The quarantines that stand there, for an action that is about one. */
+  readonly quarantined?: Bench['quarantined']
   /** Whether the effect may be seen there: `file /x`, `process 7`, `table recourse`, `heldOverRestart`, `connections`. */
   mayChange(place: string): boolean
 }
@@ -92,7 +94,7 @@ interface Driven {
 
 /** A scene with an agent on it. */
 export async function enter<Name extends ActionName>(fixture: ActionFixture<Name>) {
-  const scene = fixture.scene()
+  const scene = await fixture.scene()
   const action = drive(fixture, scene)
   const displaced = new Map<ActionId, FileRecord>()
   const benchOn = async (host: Host): Promise<Bench> => ({
@@ -101,6 +103,7 @@ export async function enter<Name extends ActionName>(fixture: ActionFixture<Name
     vault: await scene.openVault(host),
     bounds: scene.bounds,
     nowMs: () => scene.machine.nowMs,
+    quarantined: (action) => scene.quarantined?.(action) ?? { gone: 'there is no such quarantine' },
     displace: (describe) => {
       const record = displaced.get(actionId) ?? describe()
       displaced.set(actionId, record)

@@ -24,6 +24,11 @@ export interface Implementation<Name extends ActionName> {
   apply(bench: Bench, params: ParamsOf<Catalogue[Name]>, inverse: InverseOf<Catalogue[Name]>): Promise<Applied>
   /** Did it take, and does it still hold? Evidence for the outcome and for “in force now”. */
   verify(bench: Bench, params: ParamsOf<Catalogue[Name]>, inverse: InverseOf<Catalogue[Name]>): Promise<Evidence[]>
+  /**
+   * Actions whose way back this one destroys (VLT6). Once it has succeeded they are `purged`: they stand no more, and their records are
+   * gone. When it failed in the middle, what stands of them is `unknown`.
+   */
+  purges?(params: ParamsOf<Catalogue[Name]>): readonly ActionId[]
 }
 
 /** Further duties of an action that can be undone; an implementation without them does not compile. */
@@ -58,6 +63,8 @@ export interface Bench {
   readonly vault: Vault
   readonly bounds: Bounds
   nowMs(): number
+  /** A quarantine of this very device that stands, by its own record (UND1); or, in words, why there is none. */
+  quarantined(action: ActionId): { readonly record: FileRecord } | { readonly gone: string }
   /**
    * For `revert` with `replace` only: makes the record of what stands in the way durable, before it is taken (JRN1), under the
    * undo's own id, so that it can be restored by an undo of the undo. Answers with the record to take by: `describe` is asked the

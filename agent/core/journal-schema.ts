@@ -75,6 +75,29 @@ const steps: readonly string[] = [
 
   CREATE TABLE grants (grant_id TEXT PRIMARY KEY, body BLOB NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER) STRICT;
   `,
+  // The effect 'purged'. SQLite changes a CHECK only by making the table anew.
+  `
+  CREATE TABLE ledger_2 (
+    arrival INTEGER PRIMARY KEY AUTOINCREMENT,
+    action_id TEXT NOT NULL UNIQUE,
+    digest BLOB NOT NULL,
+    order_bytes BLOB,
+    kind TEXT NOT NULL CHECK (kind IN ('do', 'undo')),
+    action TEXT NOT NULL,
+    undo_of TEXT,
+    lane TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('received', 'begun', 'intended', 'ended')),
+    way TEXT CHECK (way IN ('as-found', 'beside', 'replace')),
+    effect TEXT NOT NULL CHECK (effect IN ('none', 'in-force', 'reverted', 'lapsed', 'unknown', 'purged')),
+    outcome BLOB,
+    received_at INTEGER NOT NULL,
+    ended_at INTEGER
+  ) STRICT;
+  INSERT INTO ledger_2 SELECT * FROM ledger;
+  DROP TABLE ledger;
+  ALTER TABLE ledger_2 RENAME TO ledger;
+  CREATE INDEX ledger_open ON ledger (arrival) WHERE state <> 'ended';
+  `,
 ]
 
 /** The version this code writes. */
@@ -85,8 +108,14 @@ export function migrate(database: DatabaseSync): void {
   const found = Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0)
   if (found > journalVersion)
     throw new RecourseError('internal', `the journal has version ${found}; this agent reads up to ${journalVersion}`)
+  if (found === journalVersion) return
+  // A table that others point at can only be made anew while nobody looks where they point.
+  database.exec('PRAGMA foreign_keys = OFF')
   for (const [at, sql] of steps.entries()) {
     if (at < found) continue
     database.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${at + 1}; COMMIT;`)
   }
+  database.exec('PRAGMA foreign_keys = ON')
+  if (database.prepare('PRAGMA foreign_key_check').get() !== undefined)
+    throw new RecourseError('record_damaged', 'the journal names actions that it does not know')
 }

@@ -1,5 +1,5 @@
 import type { ActionSpec } from '../../protocol/action-spec.ts'
-import { type ActionName, isActionName, specOf } from '../../protocol/actions/index.ts'
+import { type ActionName, catalogue, isActionName, specOf } from '../../protocol/actions/index.ts'
 import { RecourseError } from '../../protocol/errors.ts'
 import type { ActionId, DeviceId } from '../../protocol/ids.ts'
 import type { Evidence, Gap } from '../../protocol/outcome.ts'
@@ -12,6 +12,7 @@ import type { Journal } from './journal.ts'
 import type { ActionRecord } from './journal-records.ts'
 import type { Log } from './log.ts'
 import type { Policy } from './policy.ts'
+import { whyNothing } from './words.ts'
 
 /** What the parts of the core share. Made once by create-core.ts. */
 export interface Parts {
@@ -40,6 +41,7 @@ export interface AnyImplementation {
   prepare(bench: Bench, params: unknown): Promise<Prepared<unknown>>
   apply(bench: Bench, params: unknown, inverse: unknown): Promise<Applied>
   verify(bench: Bench, params: unknown, inverse: unknown): Promise<Evidence[]>
+  purges?(params: unknown): readonly ActionId[]
 }
 
 export interface AnyReversible extends AnyImplementation {
@@ -102,8 +104,18 @@ export function benchOf(parts: Parts, actionId: ActionId, displace?: Bench['disp
     vault: parts.vault,
     bounds: parts.bounds(),
     nowMs: () => parts.clock.nowMs(),
+    quarantined: (action) => quarantineOf(parts, action),
     displace: displace ?? nothingToDisplace,
   }
+}
+
+function quarantineOf(parts: Parts, action: ActionId): ReturnType<Bench['quarantined']> {
+  const entry = parts.journal.ledger.find(action)
+  if (entry === null) return { gone: 'this device never had such an action' }
+  if (parts.journal.effects.find(action) === null) return { gone: whyNothing(entry) }
+  const subject = findSubject(parts, action)
+  if (subject?.record.action !== 'quarantine-file') return { gone: 'it is no quarantine of a file' }
+  return { record: catalogue['quarantine-file'].undo.inverse.parse(subject.inverse) }
 }
 
 const nothingToDisplace = (_describe: () => FileRecord): FileRecord => {

@@ -3,7 +3,7 @@ import type { ActionId } from '../../protocol/ids.ts'
 import type { Evidence, Outcome } from '../../protocol/outcome.ts'
 import type { Effect } from '../../protocol/status.ts'
 import type { Applied, Prepared } from './action.ts'
-import { limitFrom, setEffect, state } from './effects.ts'
+import { limitFrom, reportEffect, setEffect, state } from './effects.ts'
 import { readOrder, timeFault } from './gate.ts'
 import type { LedgerEntry } from './journal-ledger.ts'
 import type { Grip } from './lanes.ts'
@@ -25,6 +25,8 @@ import { boundGaps, boundOutcome, isOurFault, sentence, type Trouble, troubleOf 
  * INVARIANTS
  * - Up to the commit `intended` nothing was touched; a crash before it means starting over (JRN1).
  * - After it, `apply` is called until it returned or was taken back; a crash at any point leads there again (JRN2).
+ * - What it purged of others ends in that same commit: there is no moment in which their bytes are gone and their end is not written.
+ *   (A cut before it repeats `apply`, which finds nothing left to do.)
  * - `ended` writes outcome, effect and report in one commit, so the server hears of exactly what the ledger holds (JRN3, JRN4).
  */
 export async function runDo(parts: Parts, entry: LedgerEntry, grip: Grip): Promise<void> {
@@ -145,6 +147,7 @@ async function act(parts: Parts, subject: Subject, until: number | null, resumed
   }
   const { evidence, trouble } = await prove(parts, subject)
   const reversible = isReversibleSubject(subject)
+  const purged = implementation.purges?.(params) ?? []
   if (isProven(evidence) && trouble === null) {
     const gaps = boundGaps([...record.gaps, ...applied.gaps])
     const effect = reversible ? 'in-force' : 'none'
@@ -154,12 +157,20 @@ async function act(parts: Parts, subject: Subject, until: number | null, resumed
       { status: 'succeeded', effect, evidence, gaps, summary: applied.summary, at: clock.nowMs() },
       effect,
       until,
+      { ids: purged, effect: 'purged', evidence },
     )
   } else {
     // It was done, and something of it is not as it should be. It can still be taken back (ISO2: degraded, never silently half).
     const effect = reversible && evidence.some(({ holds }) => holds) ? 'in-force' : 'unknown'
     const detail = trouble?.detail ?? shortOf(evidence)
-    endDo(parts, actionId, failed({ code: 'effect_unproven', detail }, effect, evidence, clock.nowMs()), effect, until)
+    endDo(
+      parts,
+      actionId,
+      failed({ code: 'effect_unproven', detail }, effect, evidence, clock.nowMs()),
+      effect,
+      until,
+      { ids: purged, effect: 'unknown', evidence },
+    )
   }
   if (reversible) parts.holds.start(subject)
   parts.seal()
@@ -184,7 +195,12 @@ async function giveUp(parts: Parts, subject: Subject, cause: unknown, until: num
       return
     }
     const { evidence } = await prove(parts, subject)
-    endDo(parts, actionId, failed(trouble, 'unknown', evidence, at()), 'unknown', null)
+    const purged = subject.implementation.purges?.(subject.params) ?? []
+    endDo(parts, actionId, failed(trouble, 'unknown', evidence, at()), 'unknown', null, {
+      ids: purged,
+      effect: 'unknown',
+      evidence,
+    })
     return
   }
   const { evidence, back } = await takeBackHalf(parts, subject)
@@ -254,8 +270,22 @@ export const failed = (
   at: number,
 ): Extract<Outcome, { status: 'failed' }> => ({ status: 'failed', code, detail, effect, evidence, at })
 
+/** What an action has made of the way back of others; see {@link Implementation.purges}. */
+interface Purged {
+  readonly ids: readonly ActionId[]
+  readonly effect: 'purged' | 'unknown'
+  readonly evidence: readonly Evidence[]
+}
+
 /** The end of an order to do something: outcome, effect, record and reports in one commit. Always false, for whoever asks whether to go on. */
-export function endDo(parts: Parts, actionId: ActionId, outcome: Outcome, effect: Effect, until: number | null): false {
+export function endDo(
+  parts: Parts,
+  actionId: ActionId,
+  outcome: Outcome,
+  effect: Effect,
+  until: number | null,
+  purged: Purged | null = null,
+): false {
   const { journal, clock } = parts
   const at = clock.nowMs()
   const bounded = boundOutcome(outcome)
@@ -263,9 +293,9 @@ export function endDo(parts: Parts, actionId: ActionId, outcome: Outcome, effect
     journal.ledger.end(actionId, bounded, effect, at)
     journal.outbox.append({ kind: 'ended', actionId, outcome: bounded })
     keepOrLetGo(parts, actionId, effect)
-    if (effect === 'none') return
-    setEffect(parts, actionId, effect, at, limitFrom(parts, until))
-    state(parts)
+    for (const id of purged?.ids ?? []) if (purged !== null) endStanding(parts, id, purged, at)
+    if (effect !== 'none') setEffect(parts, actionId, effect, at, limitFrom(parts, until))
+    if (effect !== 'none' || (purged !== null && purged.ids.length > 0)) state(parts)
   })
   parts.log.info(
     { actionId, status: bounded.status, effect, code: 'code' in bounded ? bounded.code : undefined },
@@ -273,6 +303,14 @@ export function endDo(parts: Parts, actionId: ActionId, outcome: Outcome, effect
   )
   parts.rearm()
   return false
+}
+
+/** Inside a commit. The record goes with the bytes; of what could not be purged whole, it stays. */
+function endStanding(parts: Parts, id: ActionId, { effect, evidence }: Purged, at: number): void {
+  if (parts.journal.effects.find(id) === null) return
+  setEffect(parts, id, effect, at)
+  if (effect === 'purged') parts.journal.records.remove(id)
+  reportEffect(parts, id, effect, effect === 'purged' ? 'purged' : 'proved', evidence)
 }
 
 /** A record that takes nothing back is of no use; one whose effect is gone stays for its grace period (UND4). */

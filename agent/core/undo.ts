@@ -7,9 +7,9 @@ import { reportEffect, setEffect, state } from './effects.ts'
 import { readOrder, timeFault } from './gate.ts'
 import type { LedgerEntry } from './journal-ledger.ts'
 import { benchOf, findSubject, isReversibleSubject, type Parts, type ReversibleSubject } from './parts.ts'
-import { begin, failed, tell } from './runner.ts'
+import { begin, failed, prove, tell } from './runner.ts'
 import { type TakenBack, takeBack } from './take-back.ts'
-import { boundDrift, boundGaps, boundOutcome, type Trouble, troubleOf } from './words.ts'
+import { boundDrift, boundGaps, boundOutcome, type Trouble, troubleOf, whyNothing } from './words.ts'
 
 /**
  * Carries out an order of kind `undo`, or goes on with one that a crash cut off.
@@ -44,7 +44,8 @@ export async function runUndo(parts: Parts, entry: LedgerEntry): Promise<void> {
   })
   // The undo's own effect: what it displaced stands in the vault until the undo is undone.
   const effect: Effect = parts.journal.effects.find(actionId) === null ? 'none' : 'in-force'
-  endUndo(parts, entry, outcomeOf(taken, found, effect, clock.nowMs()), taken)
+  const outcome = outcomeOf(taken, found, effect, clock.nowMs())
+  endUndo(parts, entry, effect === 'none' ? outcome : await withDisplaced(parts, actionId, outcome), taken)
   parts.seal()
 }
 
@@ -59,7 +60,7 @@ export function findUndoable(parts: Parts, actionId: ActionId, named: string | n
     if (subject !== null && !isReversibleSubject(subject))
       return { code: 'not_undoable', detail: 'this action has no inverse' }
     if (subject === null || parts.journal.effects.find(actionId) === null)
-      return { code: 'nothing_to_undo', detail: whyNothing(entry) }
+      return { code: entry.effect === 'purged' ? 'purged' : 'nothing_to_undo', detail: whyNothing(entry) }
     if (named === null) return subject
     const { action, touches } = subject.record
     const reason = parts.policy.forbids({ kind: 'undo', action, target: subject.spec.target(subject.params), touches })
@@ -72,24 +73,9 @@ export function findUndoable(parts: Parts, actionId: ActionId, named: string | n
 
 /** The end of an undo that touched nothing: refused, or failed where the device's own memory is at fault. */
 export const notUndoable = (trouble: Trouble, at: number): Outcome =>
-  ['nothing_to_undo', 'not_undoable', 'order_malformed', 'policy_forbids'].includes(trouble.code)
+  ['nothing_to_undo', 'purged', 'not_undoable', 'order_malformed', 'policy_forbids'].includes(trouble.code)
     ? { status: 'refused', ...trouble, at }
     : failed(trouble, 'none', [], at)
-
-function whyNothing({ state: progress, effect }: LedgerEntry): string {
-  if (progress !== 'ended') return 'the action has not ended'
-  switch (effect) {
-    case 'reverted':
-      return 'it was taken back already'
-    case 'lapsed':
-      return 'its time limit has run out and it was taken back'
-    case 'none':
-      return 'the action did nothing, or put everything back itself'
-    case 'in-force':
-    case 'unknown':
-      return 'its record is gone'
-  }
-}
 
 /** See {@link Bench.displace}. The record is a quarantine of its own, so that an undo of this undo restores the file. */
 function displace(parts: Parts, actionId: ActionId, describe: () => FileRecord): FileRecord {
@@ -108,6 +94,14 @@ function displace(parts: Parts, actionId: ActionId, describe: () => FileRecord):
     setEffect(parts, actionId, 'unknown', clock.nowMs())
   })
   return inverse
+}
+
+/** What was displaced stands from now on as an action does: its proof goes along. */
+async function withDisplaced(parts: Parts, actionId: ActionId, outcome: Outcome): Promise<Outcome> {
+  const displaced = findSubject(parts, actionId)
+  if (displaced === null || outcome.status !== 'succeeded') return outcome
+  const { evidence } = await prove(parts, displaced)
+  return { ...outcome, evidence: [...outcome.evidence, ...evidence.filter(({ subject }) => subject === 'vault')] }
 }
 
 /** The undo failed after it had taken away what stood in the way: that goes back to its place. */

@@ -1,6 +1,7 @@
 import { type ErrorCode, RecourseError } from '../../protocol/errors.ts'
 import type { Drift, Evidence, Gap, Outcome } from '../../protocol/outcome.ts'
 import { HostError } from '../host/host.ts'
+import type { LedgerEntry } from './journal-ledger.ts'
 
 /**
  * Keeps what the device says inside the limits of its own protocol (outcome.ts, messages.ts): a report that the server cannot
@@ -67,3 +68,21 @@ export const troubleOf = (error: unknown): Trouble =>
     : { code: 'internal', detail: 'A fault in Recourse itself; the log of the device has the details.' }
 
 export const isOurFault = (error: unknown): boolean => troubleOf(error).code === 'internal'
+
+/** Why nothing of an action can be taken back; completes “it cannot be done: …”. */
+export function whyNothing({ state, effect }: Pick<LedgerEntry, 'state' | 'effect'>): string {
+  if (state !== 'ended') return 'the action has not ended'
+  switch (effect) {
+    case 'reverted':
+      return 'it was taken back already'
+    case 'lapsed':
+      return 'its time limit has run out and it was taken back'
+    case 'purged':
+      return 'what it had taken was purged from the vault, for good'
+    case 'none':
+      return 'the action did nothing, or put everything back itself'
+    case 'in-force':
+    case 'unknown':
+      return 'its record is gone'
+  }
+}

@@ -47,7 +47,7 @@ export const openVault = async (options: VaultOptions): Promise<Vault> => {
     holds: (record) => heldState(folder, record),
     check: (record) => checkItem(folder, record),
     restore: (record, path) => restoreFile(folder, lane, record, path),
-    release: async (record) => releaseItem(folder, record),
+    release: (record) => lane(async () => releaseItem(folder, record)),
     list: async () => listItems(folder),
     close: () => folder.close(),
   }

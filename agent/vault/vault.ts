@@ -39,7 +39,7 @@ export interface Vault {
    * What the vault holds of the record, by its names; while it is being sealed, `plain`. For `stray` see {@link
    * VaultItem}.
    */
-  holds(record: FileRecord): VaultItem['state'] | 'nothing'
+  holds(record: Pick<FileRecord, 'item' | 'sha256'>): VaultItem['state'] | 'nothing'
   /** Reads the item through and compares it with its hash; `record_damaged` is a value here, not an exception. */
   check(item: Pick<FileRecord, 'item' | 'sha256' | 'sizeBytes'>): Promise<{ intact: boolean; detail: string }>
   /**
@@ -47,8 +47,11 @@ export interface Vault {
    * holes. RecourseError `place_taken`, `place_changed`, `record_damaged`. The item stays until {@link release}.
    */
   restore(record: FileRecord, path: FilePath): Promise<{ gaps: Gap[] }>
-  /** Gives the item up once its grace period is over; the sealed bytes go when no record needs them any more. */
-  release(record: FileRecord): Promise<void>
+  /**
+   * Gives the item up, once its grace period is over or because it is purged; the sealed bytes go when no record needs them any more.
+   * Waits for a sealing that is under way, which would otherwise keep what it had begun to read.
+   */
+  release(record: Pick<FileRecord, 'item' | 'sha256'>): Promise<void>
   list(): Promise<VaultItem[]>
   /** Closes its handles. What lies in it stays as it is. */
   close(): void

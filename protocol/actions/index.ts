@@ -1,6 +1,7 @@
 import type { ActionSpec } from '../action-spec.ts'
 import { isolateDevice } from './isolate-device.ts'
 import { killProcess } from './kill-process.ts'
+import { purgeQuarantine } from './purge-quarantine.ts'
 import { quarantineFile } from './quarantine-file.ts'
 import { suspendProcess } from './suspend-process.ts'
 
@@ -10,6 +11,7 @@ export const catalogue = {
   'kill-process': killProcess,
   'suspend-process': suspendProcess,
   'isolate-device': isolateDevice,
+  'purge-quarantine': purgeQuarantine,
 } as const satisfies { [Name in string]: ActionSpec<Name> }
 
 export type Catalogue = typeof catalogue

@@ -44,7 +44,9 @@ const take = async (standing: Standing, event: LifeEvent) => {
 const allEvents: LifeEvent[] = [
   ...(['approve', 'reject', 'expire', 'cancel', 'deliver', 'begin'] as const).map((kind) => ({ kind })),
   ...endStatus.options.flatMap((to) => effect.options.map((it) => ({ kind: 'end', status: to, effect: it }) as const)),
-  ...(['in-force', 'reverted', 'lapsed', 'unknown'] as const).map((it) => ({ kind: 'prove', effect: it }) as const),
+  ...(['in-force', 'reverted', 'lapsed', 'unknown', 'purged'] as const).map(
+    (it) => ({ kind: 'prove', effect: it }) as const,
+  ),
 ]
 
 test('[LIFE1] in every cell of the table the row, its audit entry and its event move together, or nothing moves', async () => {

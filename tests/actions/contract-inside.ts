@@ -6,12 +6,12 @@ import { withFaults } from '../../agent/host/faults.ts'
 import { type Host, HostError } from '../../agent/host/host.ts'
 import { thisHost } from '../../agent/this-host.ts'
 import { openVault } from '../../agent/vault/open-vault.ts'
-import type { Vault } from '../../agent/vault/vault.ts'
-import { type ActionName, specOf } from '../../protocol/actions/index.ts'
+import type { FileRecord, Vault } from '../../agent/vault/vault.ts'
+import { type ActionName, catalogue, specOf } from '../../protocol/actions/index.ts'
 import { decode, encode, recordLimits } from '../../protocol/codec.ts'
 import { filePath } from '../../protocol/file-path.ts'
 import { type ActionId, newId } from '../../protocol/ids.ts'
-import { type SceneKind, sceneKinds } from '../crash/scenes.ts'
+import { type Scene, type SceneKind, sceneKinds } from '../crash/scenes.ts'
 
 /**
  * Runs inside a disposable device: holds each action to A1–A8 on the real machine. Prints one JSON line for each rule and scene. (A4, the cut at every
@@ -40,12 +40,18 @@ const implementationOf = (action: ActionName): Any => {
   return linux
 }
 
+const taken = new Map<ActionId, FileRecord>()
+
 const benchOn = (host: Host, vault: Vault): Bench => ({
   actionId: newId<ActionId>(source),
   host,
   vault,
   bounds,
   nowMs: Date.now,
+  quarantined: (action) => {
+    const record = taken.get(action)
+    return record === undefined ? { gone: 'it was never taken' } : { record }
+  },
   displace: () => {
     throw new Error('nothing is displaced here')
   },
@@ -55,13 +61,28 @@ const benchOn = (host: Host, vault: Vault): Bench => ({
 async function enter(kind: SceneKind) {
   const scene = await kind.make()
   const action = implementationOf(kind.action)
-  const params = specOf(kind.action).params.parse(scene.params) as never
+  const prior = await doBefore(scene)
+  const params = specOf(kind.action).params.parse(scene.params(prior)) as never
   const bench = benchOn(machine, ownVault)
-  const before = scene.look()
+  const before = scene.look(places.vault)
   const around = scene.around()
   const prepared = await action.prepare(bench, params)
   if (prepared.kind !== 'ready') throw new Error(`${kind.name}: ${JSON.stringify(prepared)}`)
   return { scene, action, params, bench, before, around, inverse: prepared.inverse as never }
+}
+
+/** What must have been done before, sealed too. */
+async function doBefore({ prior }: Scene): Promise<ActionId> {
+  const bench = benchOn(machine, ownVault)
+  if (prior === undefined) return bench.actionId
+  const action = implementationOf(prior.action)
+  const params = specOf(prior.action).params.parse(prior.params) as never
+  const prepared = await action.prepare(bench, params)
+  if (prepared.kind !== 'ready') throw new Error(JSON.stringify(prepared))
+  await action.apply(bench, params, prepared.inverse)
+  await ownVault.seal()
+  taken.set(bench.actionId, catalogue['quarantine-file'].undo.inverse.parse(prepared.inverse))
+  return bench.actionId
 }
 type World = Awaited<ReturnType<typeof enter>>
 
@@ -71,15 +92,15 @@ const differs = (what: string, found: unknown, expected: unknown): string[] =>
   found === expected ? [] : [`${what}: ${String(found)}, expected ${String(expected)}`]
 
 const checks: { readonly [Rule in RuleResult['rule']]: Check } = {
-  A1: async ({ scene, before }) => differs('after preparing', scene.look(), before),
+  A1: async ({ scene, before }) => differs('after preparing', scene.look(places.vault), before),
 
   A2: async ({ scene, action, bench, params, inverse }) => {
     await action.apply(bench, params, inverse)
-    const once = scene.look()
+    const once = scene.look(places.vault)
     await action.apply(bench, params, inverse)
     const evidence = await action.verify(bench, params, inverse)
     return [
-      ...differs('twice', scene.look(), once),
+      ...differs('twice', scene.look(places.vault), once),
       ...evidence.filter(({ holds }) => !holds).map(({ found }) => found),
     ]
   },
@@ -87,11 +108,14 @@ const checks: { readonly [Rule in RuleResult['rule']]: Check } = {
   A3: async ({ scene, action, bench, params, inverse, before }) => {
     await action.apply(bench, params, inverse)
     if (action.compare === undefined || action.revert === undefined)
-      return differs('undone', scene.look() !== before, true)
+      return differs('undone', scene.look(places.vault) !== before, true)
     const compared = await action.compare(bench, inverse)
     await action.revert(bench, inverse, 'as-found')
     await action.revert(bench, inverse, 'as-found')
-    return [...differs('compared', compared.kind, 'as-left'), ...differs('taken back', scene.look(), before)]
+    return [
+      ...differs('compared', compared.kind, 'as-left'),
+      ...differs('taken back', scene.look(places.vault), before),
+    ]
   },
 
   A5: async ({ inverse }, { action }) => {
@@ -106,9 +130,12 @@ const checks: { readonly [Rule in RuleResult['rule']]: Check } = {
     await action.apply(bench, params, inverse)
     if (action.compare === undefined) return []
     const expected = scene.disturb()
-    const disturbed = scene.look()
+    const disturbed = scene.look(places.vault)
     const compared = await action.compare(bench, inverse)
-    return [...differs('compared', compared.kind, expected), ...differs('after comparing', scene.look(), disturbed)]
+    return [
+      ...differs('compared', compared.kind, expected),
+      ...differs('after comparing', scene.look(places.vault), disturbed),
+    ]
   },
 
   A7: async ({ scene, action, bench, params, inverse, before }, kind) => {
@@ -132,10 +159,11 @@ const checks: { readonly [Rule in RuleResult['rule']]: Check } = {
         faults.push(`effect ${refused} refused, and no code told`)
       if (action.revert === undefined) {
         // What cannot be undone must at least leave nobody standing who was not killed.
-        if (scene.look().includes('stopped')) faults.push(`effect ${refused} refused: ${scene.look()}`)
+        if (scene.look(places.vault).includes('stopped'))
+          faults.push(`effect ${refused} refused: ${scene.look(places.vault)}`)
       } else {
         await action.revert(bench, inverse, 'as-found')
-        faults.push(...differs(`effect ${refused} refused, then taken back`, scene.look(), before))
+        faults.push(...differs(`effect ${refused} refused, then taken back`, scene.look(places.vault), before))
       }
       if (seen < refused) return [...faults, ...differs(`effects of ${kind.name}`, seen > 0, true)]
     }

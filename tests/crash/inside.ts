@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { ActionName } from '../../protocol/actions/index.ts'
 import type { Endpoint } from '../../protocol/actions/isolate-device.ts'
 import type { ActionId, DeviceId, MandateId } from '../../protocol/ids.ts'
 import type { Order } from '../../protocol/mandate.ts'
@@ -34,9 +35,9 @@ const deviceId = ids.next<DeviceId>()
 mkdirSync(root, { recursive: true, mode: 0o700 })
 
 const now = Date.now()
-const decision = (kind: 'do' | 'undo', kindOf: SceneKind) => ({
+const decision = (kind: 'do' | 'undo', action: ActionName) => ({
   kind,
-  action: kindOf.action,
+  action,
   mandateId: ids.next<MandateId>(),
   notBefore: now - 60_000,
   expiresAt: now + hourMs,
@@ -111,11 +112,19 @@ async function hit(
 ): Promise<CaseResult | null> {
   const [action, undoing] = [ids.next<ActionId>(), ids.next<ActionId>()]
   const life = (order: Order, killAt: number | null) => ({ state, deviceId, order: orderText(order), killAt })
-  const doing = only(signOrders(signer, decision('do', kindOf), [shareToDo(action, deviceId, scene.params)]))
-  const undo = () => only(signOrders(signer, decision('undo', kindOf), [shareToUndo(undoing, deviceId, action)]))
-  const untouched = scene.look()
+  const look = () => scene.look(join(state, 'vault'))
+  const prior = ids.next<ActionId>()
+  if (scene.prior !== undefined) {
+    const { action: named, params } = scene.prior
+    await mustLive(life(only(signOrders(signer, decision('do', named), [shareToDo(prior, deviceId, params)])), null))
+  }
+  const doing = only(
+    signOrders(signer, decision('do', kindOf.action), [shareToDo(action, deviceId, scene.params(prior))]),
+  )
+  const undo = () => only(signOrders(signer, decision('undo', kindOf.action), [shareToUndo(undoing, deviceId, action)]))
+  const untouched = look()
   if (kind === 'undo') await mustLive(life(doing, null))
-  const before = scene.look()
+  const before = look()
   const order = kind === 'do' ? doing : undo()
 
   const died = await live(life(order, event))
@@ -124,7 +133,7 @@ async function hit(
   const id = kind === 'do' ? action : undoing
   const ends = report.reports.flatMap((it) => (it.kind === 'ended' && it.actionId === id ? [it.outcome] : []))
   const outcome = ends.at(-1)
-  const after = scene.look()
+  const after = look()
   const faults: Fault[] = []
   const fault = (name: Fault['kind'], what: string) => faults.push({ kind: name, what })
 
@@ -135,7 +144,8 @@ async function hit(
   if (!succeeded && after !== before) fault('between', `${outcome?.status}, and not as before: ${after}`)
   if (kind === 'undo' && succeeded && after !== untouched) fault('between', `taken back, and not as it was: ${after}`)
   const standing = report.inForce.length
-  const expected = kindOf.undoable && (kind === 'do') === succeeded ? 1 : 0
+  const ofPrior = scene.prior !== undefined && !succeeded ? 1 : 0
+  const expected = ofPrior + (kindOf.undoable && (kind === 'do') === succeeded ? 1 : 0)
   if (standing > expected) fault('doubled', `${standing} effects in force`)
   if (standing < expected) fault('lost', 'its effect is not known to be in force')
   if (kind === 'do' && succeeded && kindOf.undoable) {
@@ -143,7 +153,7 @@ async function hit(
     const end = back.reports.findLast((it) => it.kind === 'ended' && it.actionId === undoing)
     if (end?.kind !== 'ended' || end.outcome.status !== 'succeeded')
       fault('lost', `cannot be taken back: ${JSON.stringify(end)}`)
-    if (scene.look() !== untouched) fault('lost', `taken back, and not as it was: ${scene.look()}`)
+    if (look() !== untouched) fault('lost', `taken back, and not as it was: ${look()}`)
   }
   return {
     scene: kindOf.name,

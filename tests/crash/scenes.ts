@@ -17,12 +17,16 @@ import {
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ActionName } from '../../protocol/actions/index.ts'
+import type { ActionId } from '../../protocol/ids.ts'
 
 /** Something real to act on, made anew for each case. */
 export interface Scene {
-  readonly params: unknown
-  /** Everything that must be as before, or as after; equal text for equal states. */
-  look(): string
+  /** What must have been done before, as an action of its own. */
+  readonly prior?: { readonly action: ActionName; readonly params: unknown }
+  /** Parameters of the action; `prior` names what was done before. */
+  params(prior: ActionId): unknown
+  /** Everything that must be as before, or as after; equal text for equal states. `vault` is the agent's own folder. */
+  look(vault: string): string
   /** What lies beside the target and must never change (A8). */
   around(): string
   /** Somebody else changes what the action left behind. Answers what a comparison has to find then (A6). */
@@ -55,7 +59,7 @@ const fileScene = (folder: string) => async (): Promise<Scene> => {
   const neighbour = join(folder, 'neighbour')
   writeFileSync(neighbour, 'not meant')
   return {
-    params: { path, sha256 },
+    params: () => ({ path, sha256 }),
     look: () => (existsSync(path) ? lookAt(path) : 'nothing'),
     around: () =>
       `${lookAt(neighbour)} ${readdirSync(folder)
@@ -80,6 +84,36 @@ function lookAt(path: string): string {
   return [mode, uid, gid, size, atimeNs, mtimeNs, nlink, bytes, attributes].join(' ')
 }
 
+let purgeScenes = 0
+
+/** A file that is in the vault already; each has bytes of its own, so that no other scene keeps them there. */
+const vaultScene = async (): Promise<Scene> => {
+  const folder = `/srv/purge-${process.pid}-${++purgeScenes}`
+  mkdirSync(folder, { recursive: true })
+  const path = join(folder, 'evil')
+  const bytes = Buffer.from(`${folder}\n`.repeat(500))
+  const hash = createHash('sha256').update(bytes).digest('hex')
+  writeFileSync(path, bytes)
+  const neighbour = join(folder, 'neighbour')
+  writeFileSync(neighbour, 'not meant')
+  let item = 'not taken yet'
+  const names = (part: string) => (existsSync(part) ? readdirSync(part) : [])
+  return {
+    prior: { action: 'quarantine-file', params: { path, sha256: hash } },
+    params: (prior) => {
+      item = prior
+      return { quarantine: prior, path, sha256: hash }
+    },
+    look: (vault) => {
+      const held = [...names(`${vault}/plain`), ...names(`${vault}/items`)].some((name) => name.startsWith(item))
+      return `${held ? 'held' : 'gone'}, the file is ${existsSync(path) ? 'there' : 'not there'}`
+    },
+    around: () => `${lookAt(neighbour)} ${readdirSync(folder).join(' ')}`,
+    disturb: () => 'as-left',
+    end: async () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
 /** A parent with two children, each a program of its own. */
 const treeScene = async (): Promise<Scene> => {
   const script = 'sleep 987654 & sleep 987654 & wait'
@@ -92,7 +126,7 @@ const treeScene = async (): Promise<Scene> => {
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   const startedAt = statOf(pid)?.startedAt ?? '0'
   return {
-    params: { target: { process: { pid, startedAt, bootId } }, tree: true },
+    params: () => ({ target: { process: { pid, startedAt, bootId } }, tree: true }),
     look: () => all.map((it) => standing(it)).join(' '),
     around: () => standing(process.pid),
     // One that ended meanwhile is no conflict: the others are resumed, and it is named.
@@ -159,7 +193,7 @@ const unitFiles = [
 const networkScene = async (): Promise<Scene> => {
   execFileSync('/usr/sbin/nft', ['add', 'table', 'inet', 'administrator'])
   return {
-    params: { scope: 'full' },
+    params: () => ({ scope: 'full' }),
     look: () =>
       [
         execFileSync('/usr/sbin/nft', ['-s', 'list', 'ruleset'], { encoding: 'utf8' }),
@@ -196,5 +230,6 @@ export const sceneKinds: readonly SceneKind[] = [
   },
   { name: 'kill-process', action: 'kill-process', undoable: false, firstStart: false, make: treeScene },
   { name: 'suspend-process', action: 'suspend-process', undoable: true, firstStart: false, make: treeScene },
+  { name: 'purge-quarantine', action: 'purge-quarantine', undoable: false, firstStart: false, make: vaultScene },
   { name: 'isolate-device', action: 'isolate-device', undoable: true, firstStart: false, make: networkScene },
 ]

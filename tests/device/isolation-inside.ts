@@ -37,6 +37,7 @@ const bench = (): Bench => ({
   vault: new Proxy({} as Vault, { get: none }),
   bounds,
   nowMs: () => Date.now(),
+  quarantined: none,
   displace: none,
 })
 

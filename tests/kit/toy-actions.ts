@@ -117,6 +117,33 @@ function quarantine(toy: Toy): Reversible<'quarantine-file'> {
   }
 }
 
+/** Empties the box of one quarantine. */
+function purge(toy: Toy): Implementation<'purge-quarantine'> {
+  return {
+    async prepare(bench, { quarantine: id, sha256 }) {
+      const found = bench.quarantined(id)
+      if ('gone' in found) return { kind: 'refused', code: 'target_not_found', detail: found.gone }
+      if (found.record.sha256 !== sha256) return { kind: 'refused', code: 'target_changed', detail: 'another file' }
+      return {
+        kind: 'ready',
+        inverse: null,
+        resources: [`file:${found.record.path}`],
+        touches: [found.record.path],
+        impact: { would: [`destroy ${found.record.path}`], hurts: [], gaps: [] },
+      }
+    },
+    async apply(_, { quarantine: id, path }) {
+      if (toy.box.has(id)) change(toy, `purge ${path}`, () => toy.box.delete(id))
+      change(toy, `sweep after ${path}`, () => {})
+      return { summary: `Destroyed ${path}`, gaps: [] }
+    },
+    verify: async (bench, { quarantine: id }) => [
+      { subject: 'vault', found: 'looked into the box', holds: !toy.box.has(id), at: bench.nowMs() },
+    ],
+    purges: ({ quarantine: id }) => [id],
+  }
+}
+
 const pidsOf = (target: { process: ProcessRef } | { imageSha256: string }, tree: boolean): number[] => {
   if (!('process' in target)) throw new RecourseError('target_not_found', 'a toy process has no image')
   return tree ? [target.process.pid, target.process.pid + 1] : [target.process.pid]
@@ -263,7 +290,7 @@ function isolate(toy: Toy): Reversible<'isolate-device'> {
   }
 }
 
-/** The four actions of the toy; every further one of the catalogue is unsupported on it. */
+/** The actions of the toy; every further one of the catalogue is unsupported on it. */
 export function toyRegistry(toy: Toy): Registry {
   const none = unsupported('the toy does not know it')
   const known: Partial<Registry> = {
@@ -271,6 +298,7 @@ export function toyRegistry(toy: Toy): Registry {
     'kill-process': { linux: kill(toy), windows: none },
     'suspend-process': { linux: suspend(toy), windows: none },
     'isolate-device': { linux: isolate(toy), windows: none },
+    'purge-quarantine': { linux: purge(toy), windows: none },
   }
   return Object.fromEntries(
     actionNames.map((name) => [name, known[name] ?? { linux: none, windows: none }]),

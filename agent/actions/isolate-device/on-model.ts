@@ -54,6 +54,7 @@ export const benchOn = (
   vault,
   bounds: { controlPlane: [control, control6], canaries: [canary], ...bounds },
   nowMs: () => machine.nowMs,
+  quarantined: noVault,
   displace: noVault,
 })
 

@@ -58,6 +58,7 @@ export const proveTaken = async (bench: Bench, record: FileRecord): Promise<Evid
       found: heldWords[held],
       holds: held === 'plain' || held === 'sealed',
       at,
+      file: { path: record.path, sha256: record.sha256, sizeBytes: record.sizeBytes },
     },
   ]
 }

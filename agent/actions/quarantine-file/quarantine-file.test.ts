@@ -25,6 +25,7 @@ const setUp = async (content = 'evil') => {
     vault,
     bounds: { controlPlane: [], canaries: [] },
     nowMs: () => machine.nowMs,
+    quarantined: () => ({ gone: 'nothing was purged' }),
     displace: (describeIt) => {
       const record = displaced[0] ?? describeIt()
       displaced[0] = record
