@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import * as z from 'zod'
 import { actionNames } from '../../protocol/actions/index.ts'
-import { actionId, type DeviceId, deviceGroupId } from '../../protocol/ids.ts'
+import { actionId, type DeviceId, deviceGroupId, deviceId } from '../../protocol/ids.ts'
 import { effect, status } from '../../protocol/status.ts'
 import { canonicalJson } from '../audit/canonical-json.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
@@ -171,6 +171,8 @@ export const choicesView = z
     choices: z.array(
       z.strictObject({
         action: actionId,
+        device: deviceId,
+        requestedBy: z.string(),
         contentHash: z.string(),
         name: z.enum(actionNames),
         kind: z.enum(['do', 'undo']),
@@ -197,6 +199,8 @@ export async function chooseActions(
   return {
     choices: rows.map((row) => ({
       action: row.id,
+      device: row.device_id,
+      requestedBy: row.requested_by,
       contentHash: hashOf.get(row.batch_id) ?? '',
       name: row.action,
       kind: row.kind,

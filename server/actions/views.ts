@@ -1,9 +1,11 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, type SqlBool, sql } from 'kysely'
 import * as z from 'zod'
 import { actionNames, specOf, undoTitleOf } from '../../protocol/actions/index.ts'
-import { actionId, batchId, deviceId } from '../../protocol/ids.ts'
+import { actionId, batchId, deviceId, investigationId } from '../../protocol/ids.ts'
 import { outcome, timeMs } from '../../protocol/outcome.ts'
 import { effect, status } from '../../protocol/status.ts'
+import { verdict } from '../decisions/automation.ts'
+import { defaultGroupId } from '../store/deciding-migration.ts'
 import type { Schema } from '../store/schema.ts'
 import type { ActionRow } from './life.ts'
 import { actionSources } from './request.ts'
@@ -18,7 +20,8 @@ export const actionView = z
     batch: batchId,
     /** What an approval must name (POL6). */
     contentHash: z.string(),
-    device: z.strictObject({ id: deviceId, name: z.string() }),
+    /** With the name of the group it belongs to now; `simulated` is one of the simulator. */
+    device: z.strictObject({ id: deviceId, name: z.string(), group: z.string(), simulated: z.boolean() }),
     kind: z.enum(['do', 'undo']),
     action: z.enum(actionNames),
     title: z.string(),
@@ -52,6 +55,8 @@ export const actionView = z
     /** Whether an undo can be asked for now. */
     canUndo: z.boolean(),
     onConflict: z.enum(['ask', 'beside', 'replace']),
+    /** What automation decided that led to it; null where a person asked. */
+    cause: z.strictObject({ investigation: investigationId, verdict, sentence: z.string() }).nullable(),
     revision: z.int(),
   })
   .meta({ id: 'Action' })
@@ -62,27 +67,57 @@ export async function viewActions(db: Kysely<Schema>, rows: readonly ActionRow[]
   if (rows.length === 0) return []
   const devices = await db
     .selectFrom('device')
-    .select(['id', 'name'])
-    .where('id', 'in', [...new Set(rows.map((row) => row.device_id))])
+    .leftJoin('device_group', (on) =>
+      on.on(sql<SqlBool>`device_group.id = coalesce(device.group_id, ${defaultGroupId})`),
+    )
+    .select(['device.id', 'device.name', 'device.simulated', 'device_group.name as group'])
+    .where('device.id', 'in', [...new Set(rows.map((row) => row.device_id))])
     .execute()
   const batches = await db
     .selectFrom('batch')
     .select(['id', 'content_hash'])
     .where('id', 'in', [...new Set(rows.map((row) => row.batch_id))])
     .execute()
-  const nameOf = new Map(devices.map((it) => [it.id, it.name]))
+  const automated = rows.filter((row) => row.source === 'automated-device-action').map((row) => row.id)
+  const decisions =
+    automated.length === 0
+      ? []
+      : await db
+          .selectFrom('decision')
+          .select(['action_id', 'investigation_id', 'verdict', 'sentence'])
+          .where('action_id', 'in', automated)
+          .orderBy('decided_at')
+          .execute()
+  const deviceOf = new Map(
+    devices.map(({ id, name, group, simulated }) => [id, { id, name, group: group ?? '', simulated: simulated === 1 }]),
+  )
   const hashOf = new Map(batches.map((it) => [it.id, it.content_hash]))
-  return rows.map((row) => viewOf(row, nameOf.get(row.device_id) ?? '', hashOf.get(row.batch_id) ?? ''))
+  const causeOf = new Map(
+    decisions.map((it) => [
+      it.action_id,
+      { investigation: it.investigation_id, verdict: it.verdict, sentence: it.sentence },
+    ]),
+  )
+  return rows.map((row) =>
+    viewOf(row, {
+      device: deviceOf.get(row.device_id) ?? { id: row.device_id, name: '', group: '', simulated: false },
+      contentHash: hashOf.get(row.batch_id) ?? '',
+      cause: causeOf.get(row.id) ?? null,
+    }),
+  )
 }
 
-function viewOf(row: ActionRow, deviceName: string, contentHash: string): ActionView {
+function viewOf(
+  row: ActionRow,
+  { device, contentHash, cause }: Pick<ActionView, 'device' | 'contentHash' | 'cause'>,
+): ActionView {
   const spec = specOf(row.action)
   const undoTitle = undoTitleOf(row.action)
   return {
     id: row.id,
     batch: row.batch_id,
     contentHash,
-    device: { id: row.device_id, name: deviceName },
+    device,
     kind: row.kind,
     action: row.action,
     title: row.kind === 'undo' ? (undoTitle ?? spec.title) : spec.title,
@@ -111,6 +146,7 @@ function viewOf(row: ActionRow, deviceName: string, contentHash: string): Action
     undoneBy: row.undone_by,
     canUndo: canBeUndone(row),
     onConflict: row.on_conflict,
+    cause,
     revision: row.revision,
   }
 }
