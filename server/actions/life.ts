@@ -4,6 +4,8 @@ import type { ActionId } from '../../protocol/ids.ts'
 import { type LifeEvent, step } from '../../protocol/status.ts'
 import type { Deed } from '../audit/chain.ts'
 import { appendEvents } from '../live/feed.ts'
+import { prepare } from '../store/prepared.ts'
+import { updateActions } from '../store/rows.ts'
 import type { ActionTable, Schema } from '../store/schema.ts'
 import type { ActionDeps } from './deps.ts'
 
@@ -71,7 +73,7 @@ export async function moveAction(
 
 /** Notes that an effect was proved once more. Nobody is woken for it: devices prove what is in force whenever they connect. */
 export const renewProof = (transaction: Transaction<Schema>, id: ActionId, at: number) =>
-  transaction.updateTable('action').set({ proved_at: at }).where('id', '=', id).execute()
+  updateActions(transaction, [{ id, set: { proved_at: at } }])
 
 /** Changes what is not status or effect, and lets those who watch know. */
 export const touchActions = (
@@ -88,17 +90,25 @@ async function update(
   if (changes.length === 0) return []
   const after = changes.map(({ row, set }) => ({ ...row, ...set }))
   const first = await appendEvents(transaction, source.nowMs(), after.map(changedEvent))
-  const updated: ActionRow[] = []
-  for (const [offset, { row, set }] of changes.entries()) {
-    const revision = first + offset
-    await transaction
-      .updateTable('action')
-      .set({ ...set, revision })
-      .where('id', '=', row.id)
-      .execute()
-    updated.push({ ...row, ...set, revision })
+  for (const [offset, row] of after.entries()) row.revision = first + offset
+  await updateActions(
+    transaction,
+    changes.map(({ row, set }, offset) => ({
+      id: row.id,
+      set: { ...withoutWhatIs(row, set), revision: first + offset },
+    })),
+  )
+  return after
+}
+
+/** Leaves out the standing that stays as it is: writing a column costs the upkeep of each index it is in. */
+function withoutWhatIs(row: ActionRow, set: Partial<ActionRow>): Partial<ActionRow> {
+  const { status, effect, ...rest } = set
+  return {
+    ...rest,
+    ...(status === undefined || status === row.status ? {} : { status }),
+    ...(effect === undefined || effect === row.effect ? {} : { effect }),
   }
-  return updated
 }
 
 /** What those who watch hear of an action; they fetch the rest if they care. */
@@ -109,6 +119,17 @@ export const changedEvent = (row: ActionRow) => ({
 
 export const findAction = (db: Kysely<Schema>, id: ActionId): Promise<ActionRow | undefined> =>
   db.selectFrom('action').selectAll().where('id', '=', id).executeTakeFirst()
+
+const byId = prepare<{ id: ActionId }, ActionRow>((db, slot) =>
+  db.selectFrom('action').selectAll().where('id', '=', slot('id')),
+)
+
+/** Those of the actions that there are, for a write. */
+export const findActions = (transaction: Transaction<Schema>, ids: Iterable<ActionId>): Promise<ActionRow[]> =>
+  byId.many(
+    transaction,
+    [...new Set(ids)].map((id) => ({ id })),
+  )
 
 /** The rows in the order of the ids. Throws RecourseError `not_found` for the first that is missing. */
 export async function actionsById(db: Kysely<Schema>, ids: readonly ActionId[]): Promise<ActionRow[]> {

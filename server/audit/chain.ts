@@ -1,6 +1,8 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import type { Signer } from '../keys/signer.ts'
+import { prepare } from '../store/prepared.ts'
+import { insertRows } from '../store/rows.ts'
 import type { Schema } from '../store/schema.ts'
 import { canonicalJson, type Json } from './canonical-json.ts'
 
@@ -34,22 +36,20 @@ const entryContext = 'recourse audit entry v1'
 
 /** The hash that binds an entry to all before it. */
 export function entryHash(entry: Omit<AuditEntry, 'hash'>): string {
-  const hash = createHash('sha256')
-  const length = Buffer.alloc(8)
-  for (const field of [
-    entryContext,
-    String(entry.sequence),
-    String(entry.at),
-    entry.actor,
-    entry.kind,
-    entry.body,
-    entry.previous,
-  ]) {
-    const bytes = Buffer.from(field, 'utf8')
-    length.writeBigUInt64BE(BigInt(bytes.length))
-    hash.update(length).update(bytes)
+  const { sequence, at, actor, kind, body, previous } = entry
+  const fields = [entryContext, String(sequence), String(at), actor, kind, body, previous]
+  const lengths = fields.map((field) => Buffer.byteLength(field, 'utf8'))
+  const bytes = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + 8 + length, 0))
+  let offset = 0
+  for (const [index, field] of fields.entries()) {
+    const length = lengths[index] ?? 0
+    // Eight bytes for a length; no text is longer than the lower four can say.
+    bytes.writeUInt32BE(0, offset)
+    bytes.writeUInt32BE(length, offset + 4)
+    bytes.write(field, offset + 8, length, 'utf8')
+    offset += 8 + length
   }
-  return hash.digest('hex')
+  return hash('sha256', bytes, 'hex')
 }
 
 /** What somebody did; `actor` and `kind` as in {@link AuditEntry}. */
@@ -62,37 +62,48 @@ export interface Deed {
 /** Records deeds; see the invariants above. */
 export interface Audit {
   append(transaction: Transaction<Schema>, deed: Deed): Promise<AuditEntry>
+  /** Records deeds that were done together, one entry each, in their order. */
+  appendAll(transaction: Transaction<Schema>, deeds: readonly Deed[]): Promise<AuditEntry[]>
 }
 
 /** How many entries may follow one another before one is signed. */
 export const entriesPerCheckpoint = 1_000
 
-export const newAudit = (signer: Signer, nowMs: () => number): Audit => ({
-  append: async (transaction, { actor, kind, body }) => {
+export const newAudit = (signer: Signer, nowMs: () => number): Audit => {
+  const appendAll = async (transaction: Transaction<Schema>, deeds: readonly Deed[]): Promise<AuditEntry[]> => {
     const at = nowMs()
-    const last = await transaction
-      .selectFrom('audit')
-      .select(['sequence', 'hash'])
-      .orderBy('sequence', 'desc')
-      .limit(1)
-      .executeTakeFirst()
-    const sequence = (last?.sequence ?? 0) + 1
-    const bare = { sequence, at, actor, kind, body: canonicalJson(body), previous: last?.hash ?? noEntry }
-    const entry = { ...bare, hash: entryHash(bare) }
-    await transaction.insertInto('audit').values(entry).execute()
-    if (sequence % entriesPerCheckpoint === 0) await insertCheckpoint(transaction, signer, entry, at)
-    return entry
-  },
-})
+    const last = await lastEntry.first(transaction, {})
+    let sequence = last?.sequence ?? 0
+    let previous = last?.hash ?? noEntry
+    const entries = deeds.map(({ actor, kind, body }) => {
+      const bare = { sequence: ++sequence, at, actor, kind, body: canonicalJson(body), previous }
+      const entry = { ...bare, hash: entryHash(bare) }
+      previous = entry.hash
+      return entry
+    })
+    await insertRows(transaction, 'audit', entries)
+    for (const entry of entries) {
+      if (entry.sequence % entriesPerCheckpoint === 0) await insertCheckpoint(transaction, signer, entry, at)
+    }
+    return entries
+  }
+  return {
+    appendAll,
+    append: async (transaction, deed) => {
+      const [entry] = await appendAll(transaction, [deed])
+      if (entry === undefined) throw new Error('a deed without an entry')
+      return entry
+    },
+  }
+}
+
+const lastEntry = prepare((db) =>
+  db.selectFrom('audit').select(['sequence', 'hash']).orderBy('sequence', 'desc').limit(1),
+)
 
 /** Signs the last entry and with it all before, unless that was done already. Returns whether there was anything to sign. */
 export async function signLastEntry(transaction: Transaction<Schema>, signer: Signer, at: number): Promise<boolean> {
-  const last = await transaction
-    .selectFrom('audit')
-    .select(['sequence', 'hash'])
-    .orderBy('sequence', 'desc')
-    .limit(1)
-    .executeTakeFirst()
+  const last = await lastEntry.first(transaction, {})
   if (last === undefined) return false
   const signed = await transaction
     .selectFrom('checkpoint')

@@ -1,5 +1,7 @@
 import type { Transaction } from 'kysely'
 import { canonicalJson, type Json } from '../audit/canonical-json.ts'
+import { prepare } from '../store/prepared.ts'
+import { insertRows } from '../store/rows.ts'
 import type { Schema } from '../store/schema.ts'
 
 /** One thing that changed, for those who watch. */
@@ -9,7 +11,7 @@ export interface LiveEvent {
   readonly body: { readonly [key: string]: Json | undefined }
 }
 
-const rowsPerInsert = 200
+const newestEvent = prepare((db) => db.selectFrom('event').select('id').orderBy('id', 'desc').limit(1))
 
 /**
  * Writes events down in the transaction of the change. Their numbers grow by one without gaps and follow the order of commits; the
@@ -20,14 +22,12 @@ export async function appendEvents(
   at: number,
   events: readonly LiveEvent[],
 ): Promise<number> {
-  const newest = await transaction.selectFrom('event').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst()
+  const newest = await newestEvent.first(transaction, {})
   const first = (newest?.id ?? 0) + 1
-  const rows = events.map(({ type, body }, offset) => ({ id: first + offset, at, type, body: canonicalJson(body) }))
-  for (let from = 0; from < rows.length; from += rowsPerInsert) {
-    await transaction
-      .insertInto('event')
-      .values(rows.slice(from, from + rowsPerInsert))
-      .execute()
-  }
+  await insertRows(
+    transaction,
+    'event',
+    events.map(({ type, body }, offset) => ({ id: first + offset, at, type, body: canonicalJson(body) })),
+  )
   return first
 }

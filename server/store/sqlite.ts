@@ -5,6 +5,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import { Kysely, SqliteDialect, type Transaction } from 'kysely'
 import { RecourseError } from '../../protocol/errors.ts'
 import { migrate } from './migrations.ts'
+import { ManyRuns } from './prepared.ts'
 import type { Schema } from './schema.ts'
 import type { Store } from './store.ts'
 
@@ -174,9 +175,24 @@ function adapt(database: DatabaseSync) {
   }
 }
 
-const statementOf = (statement: StatementSync) => ({
-  reader: statement.columns().length > 0,
-  all: (parameters: readonly unknown[]) => statement.all(...(parameters as SQLInputValue[])),
-  run: (parameters: readonly unknown[]) => statement.run(...(parameters as SQLInputValue[])),
-  iterate: (parameters: readonly unknown[]) => statement.iterate(...(parameters as SQLInputValue[])),
-})
+const statementOf = (statement: StatementSync) => {
+  const reader = statement.columns().length > 0
+  return {
+    reader,
+    all: (parameters: readonly unknown[]) => {
+      const [only] = parameters
+      if (!(only instanceof ManyRuns)) return statement.all(...(parameters as SQLInputValue[]))
+      const rows: unknown[] = []
+      for (const run of only.runs) for (const row of statement.all(...(run as SQLInputValue[]))) rows.push(row)
+      return rows
+    },
+    run: (parameters: readonly unknown[]) => {
+      const [only] = parameters
+      if (!(only instanceof ManyRuns)) return statement.run(...(parameters as SQLInputValue[]))
+      let changes = 0n
+      for (const run of only.runs) changes += BigInt(statement.run(...(run as SQLInputValue[])).changes)
+      return { changes, lastInsertRowid: 0n }
+    },
+    iterate: (parameters: readonly unknown[]) => statement.iterate(...(parameters as SQLInputValue[])),
+  }
+}
