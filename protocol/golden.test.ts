@@ -36,7 +36,7 @@ const shown = (value: unknown): unknown =>
     }),
   )
 
-describe('golden frames, version 1', () => {
+describe('golden frames', () => {
   test.each(frames.map((frame, at) => ({ ...frame, at })))(
     '[JRN7] $schema frame $at is read as it was meant',
     ({ schema, hex, means }) => {

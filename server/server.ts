@@ -33,6 +33,7 @@ import { startOutbound } from './outbound/worker.ts'
 import type { PeopleDeps } from './people/deps.ts'
 import { newPasswords } from './people/passwords.ts'
 import { openSetUp } from './people/setup.ts'
+import { admitSimulatedPeople, type SimulatedPeople } from './simulated-people.ts'
 import { type Source, systemSource } from './source.ts'
 import { openSqlite } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
@@ -77,8 +78,11 @@ export interface RunningServer {
   readonly enrolPort: number
   readonly canaryPort: number
   readonly app: FastifyInstance
+  readonly gateway: Pick<Gateway, 'connected' | 'counts'>
   /** Text of a new enrolment token, for who runs this server in their own process. */
   enrolmentToken(wish: TokenWish): Promise<string>
+  /** Clients that may act on simulated devices and on no other, for who runs such a fleet beside this server. */
+  simulatedPeople(): Promise<SimulatedPeople | null>
   /** Lets running requests end, closes every port and the store. Safe to call twice. */
   stop(): Promise<void>
 }
@@ -145,6 +149,7 @@ async function start(
   const breakGlass = createBreakGlass(deviceDeps)
   const opened = await startGateway({
     authority,
+    secret: keys.secret,
     actions: createActions(actions),
     desk: createDesk(deviceDeps, breakGlass, createPresence({ store, source })),
     log,
@@ -235,7 +240,9 @@ async function start(
     enrolPort: enrol.port,
     canaryPort: canary.port,
     app,
+    gateway: opened,
     enrolmentToken: async (wish) => (await createToken(deviceDeps, wish, 'server')).text,
+    simulatedPeople: () => admitSimulatedPeople(actions),
     stop,
   }
 }

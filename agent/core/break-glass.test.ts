@@ -1,6 +1,7 @@
-import { scryptSync } from 'node:crypto'
+import { createHash, scryptSync } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { ActionId, DeviceId } from '../../protocol/ids.ts'
+import { breakGlassBytes } from '../../protocol/mandate.ts'
 import { coreRig, type Rig } from '../../tests/kit/core-rig.ts'
 import { bytesOf, signerOf } from '../../tests/kit/orders.ts'
 import type { Core } from './core.ts'
@@ -52,6 +53,22 @@ describe('[UND7] break-glass', () => {
     ])
     expect(await core.undoLocally(isolation, code)).toMatchObject({ status: 'refused', code: 'code_invalid' })
     expect(core.grant(grant())).toBe(false)
+  })
+
+  test('a grant of version 2, whose hash is a fast one, opens as well', async () => {
+    const fast = new Uint8Array(
+      createHash('sha256')
+        .update(breakGlassBytes(code.replaceAll('-', ''), salt))
+        .digest(),
+    )
+    expect(core.grant(grant({ v: 2, hash: fast }))).toBe(true)
+    expect(await core.undoLocally(isolation, 'ABCD-EFGH-JKLN')).toMatchObject({ code: 'code_invalid' })
+    expect(await core.undoLocally(isolation, code)).toMatchObject({ status: 'succeeded' })
+  })
+
+  test('a hash of one version is not taken for one of the other', async () => {
+    expect(core.grant(grant({ v: 2 }))).toBe(true)
+    expect(await core.undoLocally(isolation, code)).toMatchObject({ code: 'code_invalid' })
   })
 
   test('a grant counts only when a trusted key has signed it, for this device, for this purpose, and in its time', async () => {

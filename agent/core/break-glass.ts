@@ -1,13 +1,19 @@
-import { scrypt, timingSafeEqual } from 'node:crypto'
+import { createHash, scrypt, timingSafeEqual } from 'node:crypto'
 import { decode } from '../../protocol/codec.ts'
 import { RecourseError } from '../../protocol/errors.ts'
-import { type BreakGlassGrant, breakGlassGrant, type Signed, signed as signedSchema } from '../../protocol/mandate.ts'
+import {
+  type BreakGlassGrant,
+  breakGlassBytes,
+  breakGlassGrant,
+  type Signed,
+  signed as signedSchema,
+} from '../../protocol/mandate.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { readOrNull, signatureFault } from './gate.ts'
 import type { Parts } from './parts.ts'
 
 /**
- * Codes made in advance, for when no control plane answers (UND7). The device holds their scrypt hashes only.
+ * Codes made in advance, for when no control plane answers (UND7). The device holds their hashes only.
  *
  * INVARIANTS
  * - A grant counts when a trusted mandate key signed it for this very device and now is inside its time. It is used once.
@@ -61,7 +67,7 @@ export function createBreakGlass({
     const plain = code.replaceAll('-', '').trim().toUpperCase()
     let grantId: string | null = null
     for (const grant of validGrants())
-      if (timingSafeEqual(await derive(plain, grant.salt), grant.hash)) grantId = grant.grantId
+      if (timingSafeEqual(await derive(grant, plain), grant.hash)) grantId = grant.grantId
     if (grantId === null) return refused('code_invalid', 'no code that is valid now and unused matches')
     journal.commit('code-tried', () => {
       journal.meta.set('break-glass-tries', '0')
@@ -98,7 +104,16 @@ export function createBreakGlass({
   }
 }
 
-const derive = (code: string, salt: Uint8Array): Promise<Buffer> =>
+function derive({ v, salt }: BreakGlassGrant, code: string): Promise<Buffer> {
+  switch (v) {
+    case 1:
+      return derivedSlowly(code, salt)
+    case 2:
+      return Promise.resolve(createHash('sha256').update(breakGlassBytes(code, salt)).digest())
+  }
+}
+
+const derivedSlowly = (code: string, salt: Uint8Array): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     scrypt(code, salt, 32, cost, (error, key) => {
       if (error === null) resolve(key)

@@ -1,21 +1,26 @@
-import { scrypt } from 'node:crypto'
-import type { Selectable } from 'kysely'
+import { createHash, scrypt } from 'node:crypto'
+import type { Selectable, Transaction } from 'kysely'
 import { decode, encode } from '../../protocol/codec.ts'
 import type { DeviceId } from '../../protocol/ids.ts'
-import { type BreakGlassGrant, type Signed, signed } from '../../protocol/mandate.ts'
-import type { BreakGlassTable } from '../store/schema.ts'
+import { type BreakGlassGrant, breakGlassBytes, breakGlassGrant, type Signed, signed } from '../../protocol/mandate.ts'
+import type { BreakGlassTable, Schema } from '../store/schema.ts'
 import type { DeviceDeps } from './deps.ts'
 
 /*
  * INVARIANTS
  * - The code exists in the clear only while it is made and while an administrator is shown it; the database has it sealed, the device its hash.
  * - A device that connects leaves with a grant that is good for at least half a life, unseen by anyone.
- * - Codes are made one at a time: hashing one takes 32 MiB for a tenth of a second, and a storm of connections must not multiply that.
+ * - Each device has one grant that serves, however many ask for it at once: who makes one looks again in the transaction that writes it.
+ * - For devices of protocol 1 codes are made one at a time: hashing one takes 32 MiB for a tenth of a second, and a storm of connections
+ *   must not multiply that. From protocol 2 on the hash costs nothing; {@link breakGlassBytes} says why that is enough.
  */
 
 export interface BreakGlass {
-  /** The grant a device should hold now; made when there is none, when half its life is over, or when its code was shown. */
-  grantFor(device: DeviceId): Promise<{ id: string; grant: Signed }>
+  /**
+   * The grant a device of this protocol should hold now; made when there is none, when half its life is over, or when its code was shown.
+   * `sent`: it was sent to the device before.
+   */
+  grantFor(device: DeviceId, protocol: number): Promise<{ id: string; grant: Signed; sent: boolean }>
   /** The device has been sent it. */
   sent(id: string): Promise<void>
   /** The codes that may open the device now, newest first; each showing is written down. Null when there is no such device. */
@@ -42,8 +47,8 @@ export function createBreakGlass(deps: Deps): BreakGlass {
   const { nowMs } = deps.source
   let line: Promise<unknown> = Promise.resolve()
 
-  const newest = (device: DeviceId) =>
-    store.read
+  const newest = (read: Pick<Transaction<Schema>, 'selectFrom'>, device: DeviceId) =>
+    read
       .selectFrom('break_glass')
       .selectAll()
       .where('device_id', '=', device)
@@ -51,42 +56,52 @@ export function createBreakGlass(deps: Deps): BreakGlass {
       .limit(1)
       .executeTakeFirst()
 
-  const serves = (row: Selectable<BreakGlassTable> | undefined): row is Selectable<BreakGlassTable> =>
-    row !== undefined && row.revealed_at === null && row.expires_at - nowMs() > settings.breakGlassLifeMs / 2
+  /** The newest one as it was sent, when it is still the one to have. */
+  async function serving(read: Pick<Transaction<Schema>, 'selectFrom'>, device: DeviceId, protocol: number) {
+    const row = await newest(read, device)
+    if (row === undefined || row.revealed_at !== null) return null
+    if (row.expires_at - nowMs() <= settings.breakGlassLifeMs / 2) return null
+    const found = asSent(row)
+    return protocol >= 2 || breakGlassGrant.parse(decode(found.grant.body)).v === 1 ? found : null
+  }
 
-  async function make(device: DeviceId) {
-    const found = await newest(device)
-    if (serves(found)) return asSent(found)
-    const { code, grant } = await newGrant(deps, device)
-    const signature = deps.keys.mandate().sign('breakGlass', encode(grant))
-    const row: BreakGlassTable = {
-      id: grant.grantId,
-      device_id: device,
-      sealed_code: sealer.seal(code, purposeOf(grant.grantId)),
-      grant: encode(signature),
-      not_before: grant.notBefore,
-      expires_at: grant.expiresAt,
-      sent_at: null,
-      revealed_at: null,
-    }
-    await store.write(async (transaction) => {
+  async function make(device: DeviceId, protocol: number) {
+    const { code, grant } = await newGrant(deps, device, protocol)
+    return store.write(async (transaction) => {
+      const found = await serving(transaction, device, protocol)
+      if (found !== null) return found
+      const signature = deps.keys.mandate().sign('breakGlass', encode(grant))
+      const row: BreakGlassTable = {
+        id: grant.grantId,
+        device_id: device,
+        sealed_code: sealer.seal(code, purposeOf(grant.grantId)),
+        grant: encode(signature),
+        not_before: grant.notBefore,
+        expires_at: grant.expiresAt,
+        sent_at: null,
+        revealed_at: null,
+      }
       await transaction.insertInto('break_glass').values(row).execute()
       await transaction
         .deleteFrom('break_glass')
         .where('device_id', '=', device)
         .where('expires_at', '<', nowMs())
         .execute()
+      return { id: grant.grantId, grant: signature, sent: false }
     })
-    return { id: grant.grantId, grant: signature }
+  }
+
+  /** One after the other. What was made in the meantime saves the work. */
+  function makeInLine(device: DeviceId, protocol: number) {
+    const made = line.then(async () => (await serving(store.read, device, protocol)) ?? make(device, protocol))
+    line = made.catch(() => undefined)
+    return made
   }
 
   return {
-    async grantFor(device) {
-      const found = await newest(device)
-      if (serves(found)) return asSent(found)
-      const made = line.then(() => make(device))
-      line = made.catch(() => undefined)
-      return made
+    async grantFor(device, protocol) {
+      const found = await serving(store.read, device, protocol)
+      return found ?? (protocol >= 2 ? make(device, protocol) : makeInLine(device, protocol))
     },
     async sent(id) {
       await store.write((transaction) =>
@@ -131,28 +146,37 @@ const purposeOf = (grantId: string) => `break-glass ${grantId}`
 const asSent = (row: Selectable<BreakGlassTable>) => ({
   id: row.id,
   grant: signed.parse(decode(new Uint8Array(row.grant))),
+  sent: row.sent_at !== null,
 })
 
 async function newGrant(
   { source, settings }: Deps,
   deviceId: DeviceId,
+  protocol: number,
 ): Promise<{ code: string; grant: BreakGlassGrant }> {
   const { nowMs, randomBytes: random } = source
   const code = Array.from(random(codeLength), (byte) => alphabet[byte & 31]).join('')
   const salt = new Uint8Array(random(16))
   const grantId = Buffer.from(random(16)).toString('hex')
-  const hash = await new Promise<Uint8Array<ArrayBuffer>>((resolve, reject) => {
+  const v = protocol >= 2 ? 2 : 1
+  const hash = v === 2 ? hashOf(code, salt) : await slowHashOf(code, salt)
+  // The clock of the device may be behind.
+  const notBefore = nowMs() - 3_600_000
+  return {
+    code,
+    grant: { v, deviceId, grantId, salt, hash, notBefore, expiresAt: nowMs() + settings.breakGlassLifeMs },
+  }
+}
+
+const hashOf = (code: string, salt: Uint8Array) =>
+  new Uint8Array(createHash('sha256').update(breakGlassBytes(code, salt)).digest())
+
+const slowHashOf = (code: string, salt: Uint8Array) =>
+  new Promise<Uint8Array<ArrayBuffer>>((resolve, reject) => {
     scrypt(code, salt, 32, cost, (failure, derived) => {
       if (failure === null) resolve(new Uint8Array(derived))
       else reject(failure)
     })
   })
-  // The clock of the device may be behind.
-  const notBefore = nowMs() - 3_600_000
-  return {
-    code,
-    grant: { v: 1, deviceId, grantId, salt, hash, notBefore, expiresAt: nowMs() + settings.breakGlassLifeMs },
-  }
-}
 
 const inGroups = (code: string) => (code.match(/.{1,5}/g) ?? []).join('-')

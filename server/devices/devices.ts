@@ -154,28 +154,31 @@ export async function revokedCertificates({
   return rows.flatMap(({ serial, revoked_at }) => (revoked_at === null ? [] : [{ serial, at: revoked_at }]))
 }
 
-/** Whether a device with this certificate may come in, and how far its reports are stored; asked at every connection, beside the handshake. */
+/** What a device that may come in meets. */
+export interface Admitted {
+  /** How far its reports are stored. */
+  readonly stored: number
+  /** What it last said of itself, as it is kept. */
+  readonly facts: string
+}
+
+/** Whether a device with this certificate may come in; asked at every connection, beside the handshake. */
 export async function admitDevice(
   { store }: Pick<DeviceDeps, 'store'>,
   id: DeviceId,
   serial: string,
-): Promise<{ readonly stored: number } | ErrorCode> {
-  const device = await store.read
+): Promise<Admitted | ErrorCode> {
+  const found = await store.read
     .selectFrom('device')
-    .select(['status', 'stored_sequence'])
-    .where('id', '=', id)
+    .leftJoin('certificate', (join) => join.on('serial', '=', serial))
+    .select(['status', 'stored_sequence', 'facts', 'certificate.device_id', 'revoked_at'])
+    .where('device.id', '=', id)
     .executeTakeFirst()
-  if (device === undefined) return 'not_found'
-  if (device.status !== 'active') return 'device_revoked'
-  const certificate = await store.read
-    .selectFrom('certificate')
-    .select(['device_id', 'revoked_at'])
-    .where('serial', '=', serial)
-    .executeTakeFirst()
+  if (found === undefined) return 'not_found'
+  if (found.status !== 'active') return 'device_revoked'
   // A certificate that is not written down here was issued after the backup this database may have been restored from.
-  if (certificate !== undefined && (certificate.device_id !== id || certificate.revoked_at !== null))
-    return 'device_revoked'
-  return { stored: device.stored_sequence }
+  if (found.device_id !== null && (found.device_id !== id || found.revoked_at !== null)) return 'device_revoked'
+  return { stored: found.stored_sequence, facts: found.facts }
 }
 
 /** Goes on after reports that nobody has any more, and writes down that there is a hole. */
@@ -201,21 +204,17 @@ export async function skipReports(
   })
 }
 
-/** Keeps what the device says of itself, when that is new. */
+/** Keeps what the device says of itself, when that is new; `known` is what was kept so far. */
 export async function takeFacts(
-  { store, changed, regroup }: DeviceDeps,
+  { store, changed, regroup }: Pick<DeviceDeps, 'store' | 'changed' | 'regroup'>,
   id: DeviceId,
   facts: DeviceFacts,
+  known: string | null,
 ): Promise<void> {
   const text = JSON.stringify(facts)
-  const before = await store.read.selectFrom('device').select('facts').where('id', '=', id).executeTakeFirst()
-  if (before === undefined || before.facts === text) return
+  if (known === text) return
   await store.write(async (transaction) => {
-    await transaction
-      .updateTable('device')
-      .set({ facts: text, simulated: facts.simulated ? 1 : 0 })
-      .where('id', '=', id)
-      .execute()
+    await transaction.updateTable('device').set({ facts: text }).where('id', '=', id).execute()
     await regroup?.(transaction, id)
   })
   changed(id)

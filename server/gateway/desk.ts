@@ -4,19 +4,27 @@ import type { Signed } from '../../protocol/mandate.ts'
 import type { DeviceFacts } from '../../protocol/messages.ts'
 import type { BreakGlass } from '../devices/break-glass.ts'
 import type { DeviceDeps } from '../devices/deps.ts'
-import { admitDevice, renewCertificate, revokedCertificates, skipReports, takeFacts } from '../devices/devices.ts'
+import {
+  type Admitted,
+  admitDevice,
+  renewCertificate,
+  revokedCertificates,
+  skipReports,
+  takeFacts,
+} from '../devices/devices.ts'
 import type { Presence } from '../devices/presence.ts'
 
 /** What the gateway asks about devices; each answer is a value, a rejection is a fault of the service. */
 export interface Desk {
-  /** How far the reports of the device are stored, or why it may not come in. */
-  admit(device: DeviceId, serial: string): Promise<{ readonly stored: number } | ErrorCode>
-  takeFacts(device: DeviceId, facts: DeviceFacts): Promise<void>
+  /** What the device meets, or why it may not come in. */
+  admit(device: DeviceId, serial: string): Promise<Admitted | ErrorCode>
+  /** Keeps what is new; `known` is what is kept already, null when the caller does not know. */
+  takeFacts(device: DeviceId, facts: DeviceFacts, known: string | null): Promise<void>
   renew(device: DeviceId, csr: Uint8Array): Promise<{ readonly pem: string; readonly serial: string } | ErrorCode>
   /** Reports after `stored` and up to `upTo` will never come. */
   lost(device: DeviceId, stored: number, upTo: number): Promise<void>
   revoked(): Promise<{ serial: string; at: number }[]>
-  grantFor(device: DeviceId): Promise<{ id: string; grant: Signed }>
+  grantFor(device: DeviceId, protocol: number): Promise<{ id: string; grant: Signed; sent: boolean }>
   grantSent(id: string): Promise<void>
   readonly presence: Presence
   /** A device came or went. */
@@ -25,11 +33,11 @@ export interface Desk {
 
 export const createDesk = (deps: DeviceDeps, breakGlass: BreakGlass, presence: Presence): Desk => ({
   admit: (device, serial) => admitDevice(deps, device, serial),
-  takeFacts: (device, facts) => takeFacts(deps, device, facts),
+  takeFacts: (device, facts, known) => takeFacts(deps, device, facts, known),
   renew: (device, csr) => renewCertificate(deps, device, csr),
   lost: (device, stored, upTo) => skipReports(deps, device, stored, upTo),
   revoked: () => revokedCertificates(deps),
-  grantFor: (device) => breakGlass.grantFor(device),
+  grantFor: (device, protocol) => breakGlass.grantFor(device, protocol),
   grantSent: (id) => breakGlass.sent(id),
   presence,
   changed: (device) => deps.changed(device),

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type SecureContextOptions, TLSSocket } from 'node:tls'
+import { TLSSocket } from 'node:tls'
 import type { Logger } from 'pino'
 import { WebSocketServer } from 'ws'
 import { frameLimits } from '../../protocol/codec.ts'
@@ -11,6 +10,7 @@ import { RecourseError } from '../../protocol/errors.ts'
 import { type DeviceId, deviceId } from '../../protocol/ids.ts'
 import type { Authority, ServerCertificate } from '../devices/ca.ts'
 import type { Desk } from './desk.ts'
+import { backlog, secureOptions, ticketKeysFor } from './handshake.ts'
 import type { Peer } from './peer.ts'
 import type { Actions, Devices } from './seam.ts'
 import { Session, type SessionDeps } from './session.ts'
@@ -20,7 +20,7 @@ import { Wheel } from './wheel.ts'
 /*
  * INVARIANTS
  * - Only a certificate of our CA that is not on the revocation list gets through the handshake, TLS 1.3 alone (TRU1). A change of that list makes a
- *   new secure context, whose ticket keys are new: no session from before can be resumed around it.
+ *   new secure context, whose ticket keys are others: no session from before can be resumed around it.
  * - At most one connection per device is open; the newest wins.
  */
 
@@ -29,6 +29,8 @@ export interface GatewayDeps {
   readonly actions: Actions
   readonly desk: Desk
   readonly log: Logger
+  /** 32 bytes that only this control plane knows, the same after a restart. */
+  readonly secret: Uint8Array
   /** Names and addresses in the certificate. */
   readonly names: readonly string[]
   readonly listen: { readonly host: string; readonly port: number }
@@ -63,22 +65,14 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   let refusedHandshakes = 0
 
   let own: ServerCertificate = await authority.issueServer(deps.names)
-  const context = async (): Promise<SecureContextOptions> => {
+  const secure = async () => {
     if (own.notAfter - nowMs() < renewBeforeMs) own = await authority.issueServer(deps.names)
-    const crl = await authority.revocationList(await desk.revoked())
-    return { ca: authority.certificatePem, cert: own.chainPem, key: own.keyPem, crl, minVersion: 'TLSv1.3' }
+    const revoked = await desk.revoked()
+    const ticketKeys = ticketKeysFor(deps.secret, revoked, nowMs())
+    return secureOptions({ authority, own, crl: await authority.revocationList(revoked), ticketKeys })
   }
 
-  const server = createServer({
-    ...(await context()),
-    requestCert: true,
-    rejectUnauthorized: true,
-    handshakeTimeout: 10_000,
-    headersTimeout: 10_000,
-    requestTimeout: 10_000,
-    maxHeaderSize: 8_192,
-    ticketKeys: randomBytes(48),
-  })
+  const server = createServer(await secure())
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -117,7 +111,8 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const peer = request.url === path && request.method === 'GET' ? peerOf(socket) : null
-    if (peer === null || refused.has(peer.device)) {
+    // A resumed session shows the certificate of its first handshake, which may be over since.
+    if (peer === null || refused.has(peer.device) || peer.notAfter <= nowMs()) {
       socket.on('error', () => socket.destroy())
       socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\n\r\n')
       return
@@ -132,8 +127,8 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   let queued: Promise<void> | null = null
   const rebuild = (): Promise<void> => {
     if (building === null) {
-      building = context()
-        .then((options) => server.setSecureContext({ ...options, ticketKeys: randomBytes(48) }))
+      building = secure()
+        .then((options) => server.setSecureContext(options))
         .finally(() => {
           building = null
         })
@@ -150,7 +145,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(deps.listen.port, deps.listen.host, () => {
+    server.listen({ ...deps.listen, backlog }, () => {
       server.off('error', reject)
       resolve()
     })

@@ -53,6 +53,8 @@ export class Session {
   #heldUntil = 0
   #malformed = 0
   #grantAt = Number.POSITIVE_INFINITY
+  /** Agreed on at the hello. */
+  #protocol = 1
   #others: Allowance
   #bytes: Allowance
   #reports: Allowance
@@ -187,7 +189,9 @@ export class Session {
         if (this.#spend(this.#renewals, 1)) this.#renew(message.csr).catch((failure: unknown) => this.#fault(failure))
         return
       case 'facts':
-        this.#deps.desk.takeFacts(this.peer.device, message.facts).catch((failure: unknown) => this.#fault(failure))
+        this.#deps.desk
+          .takeFacts(this.peer.device, message.facts, null)
+          .catch((failure: unknown) => this.#fault(failure))
         return
       case 'trouble': {
         const { code, about } = message
@@ -206,6 +210,7 @@ export class Session {
     }
     const protocol = agreeOn(hello.protocol)
     if (protocol === null) return this.end('protocol', 'protocol_unsupported')
+    this.#protocol = protocol
     const admitted = await desk.admit(device, serial)
     if (this.#phase !== 'admitting') return
     if (typeof admitted === 'string') return this.end('revoked', 'device_revoked')
@@ -241,7 +246,7 @@ export class Session {
     this.send({ type: 'welcome', protocol, stored: admitted.stored, at: nowMs() })
     desk.presence.seen(device)
     this.#heartbeat()
-    await desk.takeFacts(device, hello.facts)
+    await desk.takeFacts(device, hello.facts, admitted.facts)
     for (const statement of await actions.keyStatements()) this.send({ type: 'key', statement })
     for (const actionId of await actions.cancelsFor(device)) this.send({ type: 'cancel', actionId })
     // After the keys, so that no order outruns the key it is signed with.
@@ -254,8 +259,8 @@ export class Session {
     const { desk, monotonicMs } = this.#deps
     this.#grantAt = monotonicMs()
     const give = async () => {
-      const { id, grant } = await desk.grantFor(this.peer.device)
-      if (this.send({ type: 'break-glass', grant })) await desk.grantSent(id)
+      const { id, grant, sent } = await desk.grantFor(this.peer.device, this.#protocol)
+      if (this.send({ type: 'break-glass', grant }) && !sent) await desk.grantSent(id)
     }
     give().catch((failure: unknown) => this.#fault(failure))
   }

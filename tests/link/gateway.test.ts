@@ -37,7 +37,7 @@ describe('[TRU1] who comes in', () => {
   test('a device with its certificate is welcomed, and seen', async () => {
     const identity = await device()
     const raw = await welcomed(identity)
-    expect(raw.heard[0]).toMatchObject({ type: 'welcome', protocol: 1, stored: 0 })
+    expect(raw.heard[0]).toMatchObject({ type: 'welcome', protocol: 2, stored: 0 })
     expect(plane.gateway.connected(identity.deviceId)).toBe(true)
     raw.socket.close()
     await until(() => !plane.gateway.connected(identity.deviceId))
@@ -90,6 +90,39 @@ describe('[TRU1] who comes in', () => {
     // Everybody else goes on.
     const raw2 = await welcomed(await device())
     raw2.socket.close()
+  })
+
+  test('a device that resumes its session is who it was, also after a restart; another one revoked meanwhile is not let in by its ticket', async () => {
+    const first = await startPlane()
+    const [good, bad] = [(await enrolNew(first)).identity, (await enrolNew(first)).identity]
+    const [ticket, badTicket] = [await sessionOf(good), await sessionOf(bad)]
+    await first.stop(true)
+    const second = await startPlane({ folder: first.folder })
+    const at = <T extends Identity>(it: T): T => ({ ...it, gateway: { ...it.gateway, port: second.gateway.port } })
+    expect(await resume(at(good), ticket)).toEqual({ resumed: true, refused: false })
+    const raw = rawDevice(at(good), { session: ticket })
+    raw.socket.on('open', () => raw.say(helloOf(good)))
+    await raw.next('welcome')
+    expect(second.gateway.connected(good.deviceId)).toBe(true)
+    // A revocation shuts the tickets of before out, whether the control plane runs meanwhile or not.
+    expect(await revokeDevice(second.deps, bad.deviceId, 'lost', 'operator:test')).toBeNull()
+    await second.stop(true)
+    const third = await startPlane({ folder: first.folder })
+    const there = { ...bad, gateway: { ...bad.gateway, port: third.gateway.port } }
+    expect(await resume(there, badTicket)).toEqual({ resumed: false, refused: true })
+    await third.stop()
+  })
+
+  test('a certificate that is over opens nothing, neither by itself nor by the session it began', async () => {
+    const first = await startPlane({ lives: { certificateLifeMs: 1_800_000 } })
+    const { identity } = await enrolNew(first)
+    const session = await sessionOf(identity)
+    await first.stop(true)
+    // The clock of TLS is that of the system; the control plane's own is three quarters of an hour ahead.
+    const later = await startPlane({ folder: first.folder, aheadMs: 2_700_000 })
+    const there = { ...identity, gateway: { ...identity.gateway, port: later.gateway.port } }
+    for (const options of [{}, { session }]) expect((await rawDevice(there, options).ended).error).toMatch(/403/)
+    await later.stop()
   })
 
   test('between revocation and the new list the door is shut too', async () => {
