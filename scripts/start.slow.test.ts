@@ -2,8 +2,10 @@ import { existsSync, globSync, mkdtempSync, readFileSync, realpathSync, rmSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import * as z from 'zod'
 import { readIdentity } from '../agent/link/identity.ts'
-import { freePorts, runNpmStart } from '../tests/kit/npm-start.ts'
+import { countKept } from '../simulator/start-fleet.ts'
+import { freePorts, type RunningStart, runNpmStart, setUpAlone } from '../tests/kit/npm-start.ts'
 
 let data: string
 let port: number
@@ -14,6 +16,44 @@ beforeEach(async () => {
 afterEach(() => rmSync(data, { recursive: true, force: true }))
 
 const begin = () => runNpmStart('--data', data, '--port', String(port))
+
+const password = 'a password of twelve'
+const place = () => `http://127.0.0.1:${port}`
+const deviceList = z.object({
+  devices: z.array(
+    z.object({ id: z.string(), name: z.string(), group: z.string(), simulated: z.boolean(), connected: z.boolean() }),
+  ),
+})
+const actionList = z.object({
+  items: z.array(z.object({ device: z.object({ id: z.string() }), status: z.string(), requestedBy: z.string() })),
+})
+
+/** Asks the API as `admin`, who is set up by then. */
+async function signedIn() {
+  const headers = { 'content-type': 'application/json', 'recourse-client': 'test' }
+  const body = JSON.stringify({ name: 'admin', password })
+  const answer = await fetch(`${place()}/v1/sign-in`, { method: 'POST', headers, body })
+  const cookie = answer.headers.getSetCookie()[0]?.split(';')[0] ?? ''
+  return async <T>(path: string, schema: z.ZodType<T>): Promise<T> =>
+    schema.parse(await (await fetch(`${place()}${path}`, { headers: { cookie } })).json())
+}
+
+/** The simulated devices, once all are there. */
+async function simulatedOf(ask: Awaited<ReturnType<typeof signedIn>>): Promise<string[]> {
+  const devices = async () => (await ask('/v1/devices?limit=200', deviceList)).devices
+  const connected = async () => (await devices()).filter((it) => it.simulated && it.connected).length
+  // A laptop or two may sleep.
+  await expect.poll(connected, { timeout: 60_000 }).toBeGreaterThan(20)
+  const [first, ...rest] = await devices()
+  expect(first?.simulated).toBe(false)
+  expect(first?.name.startsWith('sim-')).toBe(false)
+  for (const { name, group, simulated } of rest) {
+    expect(simulated).toBe(true)
+    expect(name).toMatch(/^sim-/)
+    expect(group).toBe('Simulated devices')
+  }
+  return rest.map(({ id }) => id)
+}
 
 /** Processes of agents that work in this folder, by what they were started with. */
 const agentsIn = (folder: string): number[] =>
@@ -71,4 +111,49 @@ test('an agent that is killed is started again, and one whose start is killed en
   process.kill(pid, 'SIGKILL')
   await start.ended
   await expect.poll(() => agentsIn(data), { timeout: 20_000 }).toEqual([])
+})
+
+test('[SIM1] a simulated fleet fills the place with a story, never touches the real device, and is the same one at the next start', async () => {
+  const stories = async (start: RunningStart) => {
+    await start.hears(/The simulated fleet is there after .*: 25 devices/)
+    const ask = await signedIn()
+    const simulated = await simulatedOf(ask)
+    const rows = async () => (await ask('/v1/actions?limit=200', actionList)).items
+    const seen = async () => ({
+      waits: (await rows()).some(({ status }) => status === 'pending-approval'),
+      happened: (await rows()).some(({ status }) => status === 'succeeded'),
+    })
+    await expect.poll(seen, { timeout: 60_000, interval: 500 }).toEqual({ waits: true, happened: true })
+    for (const { device, requestedBy } of await rows()) {
+      expect(simulated).toContain(device.id)
+      expect(['simulated-asker', 'automated investigation']).toContain(requestedBy)
+    }
+    return simulated
+  }
+  let before: string[]
+  {
+    await using first = begin()
+    const [setUpUrl] = await first.hears(/http:\S+\/setup#\S+/)
+    await first.hears(/Ctrl-C stops everything/)
+    await setUpAlone(setUpUrl, password)
+    before = await stories(first)
+    expect(before).toHaveLength(25)
+    const { pid } = JSON.parse(readFileSync(join(data, 'running.json'), 'utf8')) as { pid: number }
+    process.kill(pid, 'SIGKILL')
+    await first.ended
+  }
+  await using again = begin()
+  await again.hears(/Ctrl-C stops everything/)
+  expect(await stories(again)).toEqual(before)
+}, 240_000)
+
+test('[SIM1] with --empty there is the real device and nobody else', async () => {
+  await using start = runNpmStart('--data', data, '--port', String(port), '--empty')
+  const [setUpUrl] = await start.hears(/http:\S+\/setup#\S+/)
+  await start.hears(/Ctrl-C stops everything/)
+  expect(start.said()).not.toContain('simulated')
+  await setUpAlone(setUpUrl, password)
+  const { devices } = await (await signedIn())('/v1/devices', deviceList)
+  expect(devices).toMatchObject([{ simulated: false }])
+  expect(countKept(join(data, 'fleet'), 25)).toBe(0)
 })

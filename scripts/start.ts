@@ -1,5 +1,5 @@
-// `npm start`: a control plane and one real agent on this machine, which may touch a playground and nothing else. `npm start -- --help`
-// lists the flags. Exit codes: 0 stopped by a signal, 1 could not start, 2 wrong flags.
+// `npm start`: a control plane and one real agent on this machine, which may touch a playground and nothing else; beside it a small simulated
+// fleet, which touches nothing real. `npm start -- --help` lists the flags. Exit codes: 0 stopped by a signal, 1 could not start, 2 wrong flags.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,11 +8,14 @@ import { parseArgs } from 'node:util'
 import { destination, type Logger, pino } from 'pino'
 import { readIdentity } from '../agent/link/identity.ts'
 import { type RunningServer, startServer } from '../server/server.ts'
+import { simulatedTag } from '../server/simulated-people.ts'
+import { countKept } from '../simulator/start-fleet.ts'
 import { type AgentPlace, enrolAgent, heldBy, statusOnceConnected } from './start/agent-process.ts'
 import { CannotStart, type DataFolder, openDataFolder } from './start/data-folder.ts'
 import { keepAgent } from './start/keep-agent.ts'
 import { isConfined, layOutPlayground, sha256At } from './start/playground.ts'
 import { choosePorts, defaultPorts, type Ports, portsFrom } from './start/ports.ts'
+import { type SimulatedFleet, startSimulatedFleet } from './start/simulated-fleet.ts'
 import { wordsFor } from './start/words.ts'
 
 const usage = `Usage: npm start -- [options]
@@ -138,6 +141,8 @@ async function run(flags: ReturnType<typeof readFlags>, closers: (() => Promise<
   }
   const identity = readIdentity(place.state)
   if (identity === null) throw new CannotStart(`the agent has enrolled, but ${place.state} does not say so`)
+  let fleet: SimulatedFleet | null = null
+  closers.push(() => fleet?.stop())
   const agent = keepAgent(place, say)
   closers.push(() => agent.stop())
   const status = await statusOnceConnected(place, 15_000)
@@ -161,7 +166,34 @@ async function run(flags: ReturnType<typeof readFlags>, closers: (() => Promise<
       file: { path: playground.file, sha256: sha256At(playground.file) },
       inVault: held.filter(({ action }) => action === 'quarantine-file').map(({ actionId }) => actionId),
       data: folder.path,
+      simulated: flags.empty ? null : simulatedDevices,
     }),
+  )
+  if (!flags.empty) fleet = await addSimulatedFleet(server, folder)
+}
+
+const simulatedDevices = 25
+
+/** The page is up and everything is said when this begins. */
+async function addSimulatedFleet(server: RunningServer, folder: DataFolder): Promise<SimulatedFleet> {
+  const kept = folder.of('fleet')
+  const missing = simulatedDevices - countKept(kept, simulatedDevices)
+  const wish = { group: simulatedTag, uses: missing, lifeMs: 600_000 }
+  const token = missing === 0 ? '' : await server.enrolmentToken(wish)
+  const people = await server.simulatedPeople()
+  return startSimulatedFleet(
+    {
+      fleet: {
+        folder: kept,
+        enrolAt: { host, port: server.enrolPort },
+        gatewayAt: null,
+        token,
+        devices: simulatedDevices,
+      },
+      people: people === null ? null : { url: server.url, ...people },
+    },
+    folder.log('fleet.log'),
+    say,
   )
 }
 
@@ -173,7 +205,7 @@ if (flags.help) {
 const closers: (() => Promise<void> | void)[] = []
 let ending: Promise<void> | null = null
 
-/** Ends in the opposite order of beginning: agent, server, folder. */
+/** Ends in the opposite order of beginning: agent, fleet, server, folder. */
 function end(exitCode: number): Promise<void> {
   ending ??= (async () => {
     for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close()

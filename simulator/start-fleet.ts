@@ -1,19 +1,23 @@
 import { seeded } from '../agent/host/model/seed.ts'
+import { stateFolderOf } from './device/device.ts'
+import { isKept } from './device/kept.ts'
 import { type Mix, plainMix } from './device/profile.ts'
 import { openFleet } from './fleet/fleet.ts'
-import { openOperator, type Pass } from './fleet/operator.ts'
+import { openOperator, type Pass, Refused } from './fleet/operator.ts'
 import type { Member, ShardCounts } from './fleet/shard.ts'
 import { openBook } from './invariants/book.ts'
 import type { Place } from './network/relay.ts'
 import { livingStory } from './scenarios/living-story.ts'
-import { pause, type Stage } from './scenarios/stage.ts'
+import { type Pace, pause, type Stage } from './scenarios/stage.ts'
 
 export interface FleetStart {
+  /** Where the devices are kept, to go on with the next start; none for a fleet that leaves nothing. */
+  readonly folder?: string
   /** Where devices enrol. */
   readonly enrolAt: Place
   /** Where they connect; null to go where their enrolment says, with no network between that could be disturbed. */
   readonly gatewayAt: Place | null
-  /** An enrolment token for that many devices. */
+  /** An enrolment token for those that are not kept in the folder yet. */
   readonly token: string
   /** How many; default 25. */
   readonly devices?: number
@@ -37,6 +41,7 @@ export interface LivingFleet {
     readonly asking: Pass
     readonly deciding: Pass
     readonly failed?: (failure: unknown) => void
+    readonly pace?: Pace
   }): void
   stop(): Promise<void>
 }
@@ -45,6 +50,7 @@ export interface LivingFleet {
 export async function startFleet(start: FleetStart): Promise<LivingFleet> {
   const { enrolAt, gatewayAt, devices = 25, seed = 1 } = start
   const fleet = await openFleet({
+    ...(start.folder === undefined ? {} : { folder: start.folder }),
     run: seed,
     devices,
     processes: start.processes ?? 1,
@@ -67,7 +73,7 @@ export async function startFleet(start: FleetStart): Promise<LivingFleet> {
   return {
     members: () => fleet.members(),
     counts: () => fleet.counts(),
-    live({ url, asking, deciding, failed = () => undefined }) {
+    live({ url, asking, deciding, failed = () => undefined, pace }) {
       if (watching !== null) throw new Error('the story has begun already')
       const operator = openOperator(url, { asking, deciding })
       const book = openBook()
@@ -80,20 +86,22 @@ export async function startFleet(start: FleetStart): Promise<LivingFleet> {
         plane: { url, setUpUrl: null, enrolAt, gatewayAt, own: null },
         book,
         minutes: Number.POSITIVE_INFINITY,
+        ...(pace === undefined ? {} : { pace }),
         over: () => over,
         broken: failed,
-        // A story goes on whatever happens to one part of it; the control plane may be restarted meanwhile.
+        // A story goes on whatever happens to one part of it, as the control plane may be restarted meanwhile; but not for people who were let go.
         step: async (_, work) => {
           if (over) return
           try {
             await work()
           } catch (failure) {
             failed(failure)
+            if (failure instanceof Refused && failure.status === 401) over = true
             if (!over) await pause(5_000)
           }
         },
         until: async (_, holds, timeoutMs) => {
-          for (const end = Date.now() + timeoutMs; !over && Date.now() < end && !(await holds()); ) await pause(200)
+          for (const end = Date.now() + timeoutMs; !over && Date.now() < end && !(await holds()); ) await pause(1_000)
         },
       }
       story = livingStory.play(stage).catch(failed)
@@ -107,3 +115,7 @@ export async function startFleet(start: FleetStart): Promise<LivingFleet> {
     },
   }
 }
+
+/** How many of so many devices are kept in a folder, so need no token. */
+export const countKept = (folder: string, devices: number): number =>
+  Array.from({ length: devices }, (_, index) => isKept(stateFolderOf(folder, index))).filter(Boolean).length

@@ -221,6 +221,15 @@ describe('the outbox', () => {
     expect(heard[0]).toBe(5)
   })
 
+  test('[JRN4] [POL5] what the device has found itself is told like any report: durable, in its place, over restarts', async () => {
+    const core = await rig.start()
+    core.found({ kind: 'alert', alertKey: 'f1', title: 'odd', verdict: 'suspicious', evidence: [], reasons: [], at: 5 })
+    expect(rig.reports(core)).toMatchObject([{ kind: 'alert', alertKey: 'f1' }])
+    await core.stop()
+    const again = await rig.start()
+    expect(rig.reports(again)).toMatchObject([{ kind: 'alert', alertKey: 'f1' }])
+  })
+
   test('a machine put back to an older state does not repeat numbers that the server has stored', async () => {
     rig.toy.files.set('/a', 'a')
     const core = await rig.start()

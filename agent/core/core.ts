@@ -34,6 +34,8 @@ export interface Core {
   inForce(): InForceEntry[]
   /** Puts a statement of everything in force into the outbox, unless the same one waits there; the link asks for one after each connect. */
   restate(): void
+  /** Puts what this device has found by itself into the outbox; the same `alertKey` twice is one alert to the control plane (POL5). */
+  found(finding: Extract<Report, { kind: 'alert' }>): void
   /** Resolves when everything accepted so far has ended and nothing is left to seal. For the command line, the simulator and tests. */
   settled(): Promise<void>
   readonly outbox: Outbox

@@ -219,6 +219,9 @@ export function createCore(deps: CoreDeps): Core {
         log.error({ err: error }, 'what is in force could not be written down for the server')
       }
     },
+    found: (finding) => {
+      journal.commit('found', () => journal.outbox.append(finding))
+    },
     async settled() {
       do {
         await lanes.idle()

@@ -51,6 +51,7 @@ export type CommitName =
   | 'proved'
   | 'stated'
   | 'timed'
+  | 'found'
   | 'released'
   | 'stored'
   | 'key-trusted'

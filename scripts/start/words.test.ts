@@ -21,6 +21,7 @@ const scene: Scene = {
   file: { path: '/data/playground/a file', sha256: 'a'.repeat(64) },
   inVault: [],
   data: '/data',
+  simulated: null,
 }
 
 test('any word survives a shell as it was', () => {
@@ -76,6 +77,11 @@ describe('what a start says', () => {
     const agent = { connected: false, trouble: 'nobody answers', capabilities: [] }
     expect(wordsFor({ ...scene, agent })).toContain('NOT connected yet: nobody answers')
     expect(wordsFor({ ...scene, agent: null })).toContain('does not answer')
+  })
+
+  test('a simulated fleet is said to be one, with the way to be without it', () => {
+    expect(wordsFor({ ...scene, simulated: 25 })).toMatch(/25 simulated devices(.|\n)*--empty/)
+    expect(wordsFor(scene)).not.toContain('simulated')
   })
 
   test('a local policy that was changed is not said to confine', () => {

@@ -21,6 +21,8 @@ export interface Scene {
   /** Files of the device that are in its vault now, by the id of the action. */
   readonly inVault: readonly string[]
   readonly data: string
+  /** How many simulated devices join now; null for none. */
+  readonly simulated: number | null
 }
 
 /** A word of a command line that any shell takes as it is. */
@@ -49,7 +51,7 @@ export function commandsFor({ url, device, file, inVault }: Scene): string[] {
 
 /** Everything `npm start` says once it runs. */
 export function wordsFor(scene: Scene): string {
-  const { url, setUpUrl, device, agent, folder, policy, file, data } = scene
+  const { url, setUpUrl, device, agent, folder, policy, file, data, simulated } = scene
   const lines = ['', 'Recourse runs.', '', `  Address   ${url}`]
   if (setUpUrl !== null) lines.push(`  Set up    ${setUpUrl}`, '            once, within a day')
   lines.push(`  Device    ${device.name}: this machine, with a real agent`)
@@ -64,6 +66,11 @@ export function wordsFor(scene: Scene): string {
       lines.push(`            NOT connected yet${agent.trouble === null ? '' : `: ${agent.trouble}`}`)
     lines.push(...capabilityLines(agent.capabilities, scene.confined))
   }
+  if (simulated !== null)
+    lines.push(
+      `  Fleet     ${simulated} simulated devices join now, with people who act on them and on no other;`,
+      '            npm start -- --empty is without them',
+    )
   lines.push(`  Kept in   ${data}`, '')
 
   lines.push(

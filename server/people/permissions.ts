@@ -70,7 +70,15 @@ export interface Caller extends Rights {
   readonly name: string
 }
 
-export const actorOf = (caller: Caller): string => `operator:${caller.operatorId}`
+/** The server itself, for what it sets up without being asked by anybody. */
+export const serverItself: Caller = {
+  operatorId: '00000000-0000-7000-8000-000000000000' as OperatorId,
+  name: 'server',
+  ...everything,
+}
+
+export const actorOf = ({ operatorId }: Caller): string =>
+  operatorId === serverItself.operatorId ? 'server' : `operator:${operatorId}`
 
 /** What is in both. */
 export const inBoth = (a: ReadonlySet<Permission>, b: ReadonlySet<Permission>): ReadonlySet<Permission> =>

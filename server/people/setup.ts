@@ -28,7 +28,9 @@ const stored = z.strictObject({ secretHash: z.string(), expiresAt: z.int() })
 /** A new secret for the link, or null when somebody can sign in already. An older link ends with it. */
 export async function openSetUp({ store, source }: PeopleDeps): Promise<string | null> {
   return store.write(async (transaction) => {
-    const somebody = await transaction.selectFrom('operator').select('id').limit(1).executeTakeFirst()
+    // A program cannot set anything up, so programs do not count.
+    const people = transaction.selectFrom('operator').select('id').where('kind', '=', 'person')
+    const somebody = await people.limit(1).executeTakeFirst()
     if (somebody !== undefined) return null
     const secret = newSecret((length) => source.randomBytes(length))
     const value = JSON.stringify({ secretHash: hashSecret(secret), expiresAt: source.nowMs() + validMs })

@@ -1,21 +1,25 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import * as z from 'zod'
 import type { Core } from '../../agent/core/core.ts'
 import { factsOf, findCapabilities } from '../../agent/facts.ts'
 import { modelHost } from '../../agent/host/model/host.ts'
 import { seeded } from '../../agent/host/model/seed.ts'
 import { enrol } from '../../agent/link/enrol.ts'
-import type { Identity } from '../../agent/link/identity.ts'
+import { type Identity, readIdentity } from '../../agent/link/identity.ts'
 import { type Link, type LinkLimits, startLink } from '../../agent/link/link.ts'
 import { decode } from '../../protocol/codec.ts'
+import { filePath } from '../../protocol/file-path.ts'
+import { sha256 } from '../../protocol/file-record.ts'
 import type { ActionId, DeviceId } from '../../protocol/ids.ts'
 import type { Order } from '../../protocol/mandate.ts'
 import type { DeviceFacts, InForceEntry } from '../../protocol/messages.ts'
 import type { Door } from '../network/relay.ts'
 import { type Birth, birthOf, changedSince } from './birth.ts'
+import { keepMachine, readSwitchedOff } from './kept.ts'
 import { type Life, registryOf, startLife } from './life.ts'
 import type { Profile } from './profile.ts'
-import { type Scene, sceneOf } from './scenery.ts'
+import { type Scene, sceneOf, type TargetName } from './scenery.ts'
 import { type TargetSeen, type Witness, witnessOf } from './witness.ts'
 
 /** What is really so on a device, read off its machine and its agent; nothing of it went over the wire. */
@@ -45,8 +49,10 @@ export interface Arrival {
 export interface DeviceDeps {
   readonly run: number
   readonly profile: Profile
-  /** Its state lies here; made and removed with the device. Null keeps the journal in memory. */
+  /** Its state lies here. */
   readonly folder: string
+  /** Whether what lies there stays when the device stops, to be taken up by the next one; otherwise it is removed. */
+  readonly kept: boolean
   readonly journal: 'file' | 'memory'
   /** Its way to the gateway; null to go there straight. */
   readonly door: { readonly door: Door; readonly port: number } | null
@@ -78,24 +84,38 @@ export interface Device {
   /** Somebody sets its clock. */
   setClock(ms: number): void
   setEffectFailure(share: number): void
+  /** The agent finds something on its machine and tells of it, if it runs. */
+  find(finding: WhatIsFound): void
   truth(how: { readonly changes: boolean }): Truth
   settled(): Promise<void>
   stop(): Promise<void>
   readonly door: Door | null
 }
 
+/** What an agent says that it has found; the target is a file. */
+export interface WhatIsFound {
+  readonly key: string
+  readonly target: TargetName
+  readonly title: string
+  readonly verdict: 'malicious' | 'suspicious'
+  readonly reasons: readonly string[]
+}
+
+const fileRef = z.object({ path: filePath, sha256 })
 const faultsKept = 5
 
 /** Makes the machine and enrols it; the agent has not started yet. */
 export async function createDevice(deps: DeviceDeps): Promise<Device> {
   const { profile, folder, door } = deps
-  const scene = sceneOf(deps.run, profile, () => Date.now() + profile.skewMs)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const off = deps.kept ? readSwitchedOff(folder) : null
+  const scene = sceneOf(deps.run, profile, () => Date.now() + profile.skewMs, off)
+  const kept = deps.kept ? keepMachine(folder, scene, (off?.boots ?? 0) + 1) : null
   const birth: Birth = birthOf(scene)
   const witness: Witness = witnessOf(scene)
   const random = seeded(profile.seed ^ 0x1b873593)
   const draw = () => random.below(1_000_000) / 1_000_000
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const identity = through(door, await enrolled(deps, scene))
+  const identity = through(door, (deps.kept ? readIdentity(folder) : null) ?? (await enrolled(deps, scene)))
   const faults: string[] = []
   let life: Life | null = null
   let link: Link | null = null
@@ -124,6 +144,8 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
       effectFailure: () => failure,
       dies: () => plan !== null && --plan.left <= 0,
       denied: () => void denied++,
+      changed: () => kept?.changed(),
+      committing: () => kept?.keep(),
       died: () => void inTurn(resurrect),
       fault: (what) => {
         if (faults.length < faultsKept) faults.push(what)
@@ -217,6 +239,14 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
     setEffectFailure(share) {
       failure = share
     },
+    find({ key, target, title, verdict, reasons }) {
+      const params = scene.targets.find(({ name }) => name === target)?.params
+      if (life === null || life.isDead() || params === undefined) return
+      const { path, sha256 } = fileRef.parse(params)
+      const evidence = [{ kind: 'file' as const, path, sha256, sizeBytes: scene.machine.readFile(path).length }]
+      const at = scene.machine.nowMs
+      life.core.found({ kind: 'alert', alertKey: key, title, verdict, evidence, reasons: [...reasons], at })
+    },
     truth({ changes }) {
       witness.look()
       return {
@@ -242,7 +272,8 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
         life = null
         await last?.stop()
         door?.door.close()
-        rmSync(folder, { recursive: true, force: true })
+        if (kept === null) rmSync(folder, { recursive: true, force: true })
+        else kept.keep()
       }),
   }
 }

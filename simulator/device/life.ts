@@ -56,6 +56,10 @@ export interface LifeDeps {
   died(): void
   /** The machine denied an effect. */
   denied(): void
+  /** An effect has changed the machine. */
+  changed(): void
+  /** The journal is about to write something down. */
+  committing(): void
   /** The agent logged a fault of its own. */
   fault(what: string): void
 }
@@ -80,7 +84,10 @@ export async function startLife(deps: LifeDeps): Promise<Life> {
     throw new Killed('killed')
   }
   const host = withFaults(modelHost(machine), (phase, effect) => {
-    if (phase === 'after') witness.look()
+    if (phase === 'after') {
+      witness.look()
+      deps.changed()
+    }
     stopAt()
     if (phase !== 'before' || !armed || deps.random() >= deps.effectFailure()) return
     deps.denied()
@@ -114,7 +121,10 @@ export async function startLife(deps: LifeDeps): Promise<Life> {
     bounds: () => ({ controlPlane: [controlPlaneAt], canaries: [canaryAt] }),
     log,
     clock: { nowMs: () => machine.nowMs, after: systemClock.after },
-    onCommit: stopAt,
+    onCommit: (phase) => {
+      stopAt()
+      if (phase === 'before') deps.committing()
+    },
   })
   const end = async () => {
     await core.stop()

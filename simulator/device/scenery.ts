@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
+import { restoreDisk } from '../../agent/host/model/disk-image.ts'
 import { type ModelMachine, modelMachine } from '../../agent/host/model/machine.ts'
 import { ourTable } from '../../agent/host/model/network.ts'
+import type { ModelProcess } from '../../agent/host/model/process-table.ts'
 import { seeded } from '../../agent/host/model/seed.ts'
 import type { ActionName } from '../../protocol/actions/index.ts'
 import type { Endpoint } from '../../protocol/actions/isolate-device.ts'
@@ -14,7 +16,7 @@ export type TargetName = (typeof targetNames)[number]
 export interface SceneTarget {
   readonly name: TargetName
   readonly action: ActionName
-  /** As a request names it. */
+  /** As a request names it; of a process only until the machine restarts. */
   readonly params: Record<string, unknown>
   /** What of the machine may differ while the effect is there, in the words of birth.ts. */
   readonly things: readonly string[]
@@ -27,6 +29,16 @@ export interface Scene {
   readonly targets: readonly SceneTarget[]
   /** Folder of the agent, left out of every comparison. */
   readonly stateFolder: string
+  /** The machine goes down and comes up: its disk stays, its programs start again. Hosts made before are void. */
+  restart(): void
+}
+
+/** A machine that was switched off: what outlived its process. */
+export interface SwitchedOff {
+  /** How often it has been started; each start is another one for who names processes by it. */
+  readonly boots: number
+  readonly disk: Uint8Array
+  readonly heldOverRestart: string | null
 }
 
 /** Where the simulated machines believe their control plane and its canary to be. */
@@ -41,40 +53,81 @@ export const sha256Of = (content: string | Uint8Array) => createHash('sha256').u
 
 const statePath = { linux: '/var/lib/recourse', windows: 'C:\\ProgramData\\Recourse' } as const
 
-/** A machine with people's files, programs and processes on it; the same at every call with the same profile, but for its clock. */
-export function sceneOf(run: number, profile: Profile, now: () => number): Scene {
-  const machine = modelMachine({ platform: profile.platform, seed: profile.seed, now })
-  const stateFolder = statePath[profile.platform]
-  machine.mkdir(stateFolder, { mode: 0o700 })
-  if (profile.platform === 'windows') {
-    machine.writeFile(`C:\\Users\\${profile.user}\\Documents\\notes.txt`, `notes of ${profile.user}`)
-    return { machine, targets: [], stateFolder }
-  }
-  const random = seeded(profile.seed ^ 0x2545f491)
+/** What lies where on one Linux machine; the same at every call with the same profile. */
+function placesOf({ seed, user }: Profile) {
+  const random = seeded(seed ^ 0x2545f491)
   const uid = 1_000 + random.below(100)
-  const home = `/home/${profile.user}`
-  machine.mkdir(home, { mode: 0o750, owner: uid })
+  const home = `/home/${user}`
+  const letters: { path: string; content: Uint8Array }[] = []
   for (let file = random.below(4); file >= 0; file--)
-    machine.writeFile(`${home}/documents/letter-${file}.txt`, random.bytes(64 + random.below(512)), { owner: uid })
+    letters.push({ path: `${home}/documents/letter-${file}.txt`, content: random.bytes(64 + random.below(512)) })
+  const tool = {
+    path: `${home}/downloads/tool-${random.below(1_000)}`,
+    content: random.bytes(256 + random.below(2_048)),
+    mode: random.below(2) === 0 ? 0o4755 : 0o700,
+    origin: random.bytes(16),
+  }
+  const image = { path: `${home}/downloads/image-${random.below(1_000)}.bin`, tail: random.bytes(32) }
+  return { uid, home, letters, tool, image }
+}
+type Places = ReturnType<typeof placesOf>
 
+const imageHead = Buffer.from('head')
+const imageTailAt = 65_536
+/** The whole of the file with the hole, as it is hashed. */
+const imageContent = ({ image }: Places): Uint8Array =>
+  Buffer.concat([imageHead, Buffer.alloc(imageTailAt - imageHead.length), image.tail])
+
+function layOut(machine: ModelMachine, run: number, { seed }: Profile, places: Places): void {
+  const { uid, home, letters, tool, image } = places
+  machine.mkdir(home, { mode: 0o750, owner: uid })
+  for (const { path, content } of letters) machine.writeFile(path, content, { owner: uid })
   machine.writeFile(dropperPath, dropperContent(run), { mode: 0o755 })
-  const toolPath = `${home}/downloads/tool-${random.below(1_000)}`
-  const tool = random.bytes(256 + random.below(2_048))
-  machine.writeFile(toolPath, tool, { mode: random.below(2) === 0 ? 0o4755 : 0o700, owner: uid })
-  machine.change(toolPath, { xattrs: [{ name: Buffer.from('user.origin'), value: Uint8Array.from(random.bytes(16)) }] })
-  const holesPath = `${home}/downloads/image-${random.below(1_000)}.bin`
-  machine.writeFile(holesPath, 'head', { owner: uid })
-  machine.writeAt(holesPath, random.bytes(32), 65_536)
-
-  machine.writeFile('/opt/miner/miner', `miner ${profile.seed}`, { mode: 0o755 })
-  machine.writeFile('/opt/beacon/beacon', `beacon ${profile.seed}`, { mode: 0o755 })
+  machine.writeFile(tool.path, tool.content, { mode: tool.mode, owner: uid })
+  machine.change(tool.path, { xattrs: [{ name: Buffer.from('user.origin'), value: Uint8Array.from(tool.origin) }] })
+  machine.writeFile(image.path, imageHead, { owner: uid })
+  machine.writeAt(image.path, image.tail, imageTailAt)
+  machine.writeFile('/opt/miner/miner', `miner ${seed}`, { mode: 0o755 })
+  machine.writeFile('/opt/beacon/beacon', `beacon ${seed}`, { mode: 0o755 })
   machine.writeFile('/usr/bin/shell', 'a shell', { mode: 0o755 })
-  const shell = machine.spawnProcess({ image: '/usr/bin/shell', name: 'shell', owner: uid })
-  const miner = machine.spawnProcess({ image: '/opt/miner/miner', parent: shell, owner: uid })
-  const beacon = machine.spawnProcess({ image: '/opt/beacon/beacon', parent: shell, owner: uid })
+}
 
+/**
+ * A machine with people's files, programs and processes on it; the same at every call with the same profile, but for its clock. With
+ * `off` it is the one that was switched off, started again.
+ */
+export function sceneOf(run: number, profile: Profile, now: () => number, off: SwitchedOff | null = null): Scene {
+  const { platform, user, site } = profile
+  const machine = modelMachine({ platform, seed: (profile.seed + (off?.boots ?? 0)) >>> 0, now })
+  const stateFolder = statePath[platform]
+  if (off === null) machine.mkdir(stateFolder, { mode: 0o700 })
+  else {
+    machine.processTable.clear()
+    restoreDisk(machine.disk, off.disk)
+    machine.network.heldOverRestart = off.heldOverRestart
+    machine.reboot()
+  }
+  if (platform === 'windows') {
+    if (off === null) machine.writeFile(`C:\\Users\\${user}\\Documents\\notes.txt`, `notes of ${user}`)
+    return { machine, targets: [], stateFolder, restart: () => machine.reboot() }
+  }
+  const places = placesOf(profile)
+  if (off === null) layOut(machine, run, profile, places)
   for (const end of [controlPlaneAt, canaryAt, elsewhere]) machine.peer(end)
-  machine.setTable('filter', `what the administrator of site ${profile.site} wants`, { lasting: true })
+  machine.setTable('filter', `what the administrator of site ${site} wants`, { lasting: true })
+
+  const nobody = { pid: 0, startedAt: 0n }
+  const programs = { miner: nobody, beacon: nobody }
+  const startPrograms = () => {
+    const shell = machine.spawnProcess({ image: '/usr/bin/shell', name: 'shell', owner: places.uid })
+    for (const name of ['miner', 'beacon'] as const) {
+      // Somebody may have taken its file away; then it does not start.
+      const image = `/opt/${name}/${name}`
+      const pid = machine.exists(image) ? machine.spawnProcess({ image, parent: shell, owner: places.uid }) : 0
+      programs[name] = pid === 0 ? nobody : { pid, startedAt: machine.processTable.get(pid).startedAt }
+    }
+  }
+  startPrograms()
 
   const file = (name: TargetName, path: string, content: Uint8Array | string): SceneTarget => ({
     name,
@@ -83,34 +136,32 @@ export function sceneOf(run: number, profile: Profile, now: () => number): Scene
     things: [`file ${path}`],
     inEffect: () => !machine.exists(path),
   })
-  const started = (pid: number) => machine.processTable.get(pid).startedAt
-  const processRef = (pid: number) => ({ process: { pid, startedAt: String(started(pid)), bootId: machine.bootId } })
-  const stateOf = (pid: number) => {
-    const startedAt = started(pid)
-    return () => {
+  const process = (
+    name: keyof typeof programs,
+    action: ActionName,
+    isInEffect: (state: 'gone' | ModelProcess['state']) => boolean,
+  ): SceneTarget => ({
+    name,
+    action,
+    get params() {
+      const { pid, startedAt } = programs[name]
+      return { target: { process: { pid, startedAt: String(startedAt), bootId: machine.bootId } }, tree: false }
+    },
+    get things() {
+      return [`process ${programs[name].pid}`]
+    },
+    inEffect() {
+      const { pid, startedAt } = programs[name]
       const found = machine.processTable.find(pid)
-      return found === null || found.startedAt !== startedAt ? 'gone' : found.state
-    }
-  }
-  const [minerState, beaconState] = [stateOf(miner), stateOf(beacon)]
+      return isInEffect(found?.startedAt === startedAt ? found.state : 'gone')
+    },
+  })
   const targets: SceneTarget[] = [
     file('dropper', dropperPath, dropperContent(run)),
-    file('tool', toolPath, tool),
-    file('image', holesPath, machine.readFile(holesPath)),
-    {
-      name: 'miner',
-      action: 'kill-process',
-      params: { target: processRef(miner), tree: false },
-      things: [`process ${miner}`],
-      inEffect: () => minerState() === 'gone' || minerState() === 'dead',
-    },
-    {
-      name: 'beacon',
-      action: 'suspend-process',
-      params: { target: processRef(beacon), tree: false },
-      things: [`process ${beacon}`],
-      inEffect: () => beaconState() === 'suspended',
-    },
+    file('tool', places.tool.path, places.tool.content),
+    file('image', places.image.path, imageContent(places)),
+    process('miner', 'kill-process', (state) => state === 'gone' || state === 'dead'),
+    process('beacon', 'suspend-process', (state) => state === 'suspended'),
     {
       name: 'network',
       action: 'isolate-device',
@@ -119,5 +170,9 @@ export function sceneOf(run: number, profile: Profile, now: () => number): Scene
       inEffect: () => machine.network.table(ourTable) !== null,
     },
   ]
-  return { machine, targets, stateFolder }
+  const restart = () => {
+    machine.reboot()
+    startPrograms()
+  }
+  return { machine, targets, stateFolder, restart }
 }

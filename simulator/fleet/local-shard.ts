@@ -14,7 +14,7 @@ const atOnce = 12
 /** Devices in this very process. */
 export async function openLocalShard(options: ShardOptions): Promise<Shard> {
   const { run, mix, gatewayAt } = options
-  const folder = mkdtempSync(join(memoryFolder(), 'recourse-sim-'))
+  const folder = options.folder ?? mkdtempSync(join(memoryFolder(), 'recourse-sim-'))
   const random = seeded(run ^ process.pid)
   const draw = () => random.below(1_000_000) / 1_000_000
   const relay = gatewayAt === null ? null : await openRelay({ random: draw, to: gatewayAt })
@@ -27,6 +27,7 @@ export async function openLocalShard(options: ShardOptions): Promise<Shard> {
     run,
     profile,
     folder: stateFolderOf(folder, profile.index),
+    kept: options.folder !== undefined,
     journal: options.journal,
     door:
       relay === null
@@ -109,7 +110,7 @@ export async function openLocalShard(options: ShardOptions): Promise<Shard> {
       await Promise.all([...devices.values(), ...hostile.values()].map((device) => device.stop()))
       await relay?.close()
       way.close()
-      rmSync(folder, { recursive: true, force: true })
+      if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
     },
   }
 }
@@ -143,6 +144,8 @@ async function perform(device: Device, command: Command): Promise<void> {
       return device.setClock(command.ms)
     case 'failures':
       return device.setEffectFailure(command.share)
+    case 'find':
+      return device.find(command.found)
   }
 }
 

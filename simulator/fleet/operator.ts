@@ -20,6 +20,7 @@ const row = z.object({
   undoOf: actionId.nullable(),
   undoneBy: actionId.nullable(),
   canUndo: z.boolean(),
+  requestedBy: z.string(),
 })
 /** A row of the action center, as far as the simulator looks at it. */
 export type Row = z.infer<typeof row>
@@ -34,6 +35,7 @@ const rollout = z.object({
 })
 export type Rollout = z.infer<typeof rollout>
 
+const named = z.object({ name: z.string() })
 const decided = z.object({
   decided: z.array(row),
   waiting: z.array(row),
@@ -62,8 +64,11 @@ export class Refused extends Error {
   }
 }
 
-/** Somebody who can sign in: the header that says who. */
-export type Pass = Readonly<Record<string, string>>
+/** Somebody who can sign in: the header that says who, or who gets one when it is needed. */
+export type Pass = Headers | (() => Promise<Headers>)
+type Headers = Readonly<Record<string, string>>
+
+const headersOf = async (pass: Pass): Promise<Headers> => (typeof pass === 'function' ? pass() : pass)
 
 export interface Wish {
   readonly action: ActionName
@@ -75,6 +80,8 @@ export interface Wish {
 /** The people of a run: one asks, another one decides. Only the public API is used. */
 export interface Operator {
   readonly url: string
+  /** The name of who asks, as it stands in rows. */
+  asker(): Promise<string>
   request(wish: Wish): Promise<Row[]>
   approve(actions: readonly Row[], comment: string): Promise<Row[]>
   reject(actions: readonly Row[], comment: string): Promise<Row[]>
@@ -146,6 +153,7 @@ export function openOperator(url: string, { asking, deciding }: { asking: Pass; 
   }
   return {
     url,
+    asker: async () => (await (await call(url, asking, '/v1/me', {})).json().then(named.parse)).name,
     async request({ targets, ...wish }) {
       const found: Row[] = []
       // A target with many devices and many targets with one device each are cut at the same limit.
@@ -220,7 +228,7 @@ async function call(url: string, pass: Pass, path: string, init: RequestInit, ti
       ...init,
       headers: {
         'recourse-client': 'simulator',
-        ...pass,
+        ...(await headersOf(pass)),
         ...(init.body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       signal: AbortSignal.timeout(timeoutMs),
@@ -249,7 +257,8 @@ function watch(url: string, pass: Pass, listener: (changed: Changed) => void): D
   const follow = async () => {
     while (!end.signal.aborted) {
       try {
-        const headers = { ...pass, 'recourse-client': 'simulator', ...(last === null ? {} : { 'last-event-id': last }) }
+        const own = await headersOf(pass)
+        const headers = { ...own, 'recourse-client': 'simulator', ...(last === null ? {} : { 'last-event-id': last }) }
         const { body, ok } = await fetch(new URL('/v1/events', url), { headers, signal: end.signal })
         if (!ok || body === null) throw new Error('no events')
         let rest = ''

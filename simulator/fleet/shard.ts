@@ -1,5 +1,5 @@
 import type { DeviceId } from '../../protocol/ids.ts'
-import type { Arrival, Truth } from '../device/device.ts'
+import type { Arrival, Truth, WhatIsFound } from '../device/device.ts'
 import type { Hostility, Mix } from '../device/profile.ts'
 import type { TargetName } from '../device/scenery.ts'
 import type { Place, Reach, Weather } from '../network/relay.ts'
@@ -24,6 +24,8 @@ export interface GrowPlan {
 }
 
 export interface ShardOptions {
+  /** Where the devices are kept from one process to the next; none for a fleet that leaves nothing. */
+  readonly folder?: string
   readonly run: number
   readonly mix: Mix
   readonly journal: 'file' | 'memory'
@@ -66,6 +68,7 @@ export type Command = { readonly devices: readonly number[] } & (
   | { readonly what: 'weather'; readonly weather: Weather }
   | { readonly what: 'clock'; readonly ms: number }
   | { readonly what: 'failures'; readonly share: number }
+  | { readonly what: 'find'; readonly found: WhatIsFound }
 )
 
 export interface ShardCounts {

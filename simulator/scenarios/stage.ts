@@ -18,6 +18,8 @@ export interface Stage {
   readonly book: Book
   /** How long a scenario of no fixed length lasts. */
   readonly minutes: number
+  /** How a story without an end goes on; told where people watch it. */
+  readonly pace?: Pace
   /** True when a story without an end shall end. */
   over(): boolean
   /** A named part; the invariants that hold at every moment are checked after it. */
@@ -26,6 +28,14 @@ export interface Stage {
   until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs: number): Promise<void>
   /** Says that something is not as it should be. */
   broken(what: string): void
+}
+
+/** The pace of a story that is there to be watched. */
+export interface Pace {
+  /** Rest after the n-th moment, milliseconds. */
+  restMs(moment: number): number
+  /** With so many actions of its own in the history nothing new is asked for. */
+  readonly mostActions: number
 }
 
 /** A story, played against a control plane with a fleet. */

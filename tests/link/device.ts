@@ -79,6 +79,7 @@ export function modelCore() {
     undoLocally: async () => ({ status: 'refused', code: 'code_invalid', detail: '', at: 1 }),
     inForce: () => [],
     restate: () => void told.restated++,
+    found: () => undefined,
     settled: async () => undefined,
     outbox: {
       after: (sequence, limit) => waiting.filter((entry) => entry.sequence > sequence).slice(0, limit),
