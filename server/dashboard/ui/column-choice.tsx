@@ -5,7 +5,7 @@ import { setDensity, useDensity } from './preference.ts'
 import type { TableLayout } from './table-layout.ts'
 
 /** Which columns are shown, in what order, and how dense the rows are; everything here also works by keyboard. */
-export function ColumnChoice<Row>({ layout: { table, columns, reset } }: { layout: TableLayout<Row> }) {
+export function ColumnChoice<Row>({ layout: { table, columns, unsorted, reset } }: { layout: TableLayout<Row> }) {
   const density = useDensity()
   const all = table.state.columnOrder.flatMap((id) => table.getColumn(id) ?? [])
   const move = (id: string, by: -1 | 1) =>
@@ -14,7 +14,7 @@ export function ColumnChoice<Row>({ layout: { table, columns, reset } }: { layou
       const other = order[at + by]
       return other === undefined ? order : order.with(at, other).with(at + by, id)
     })
-  const fixed = table.state.sorting.length === 0 && !all.some((it) => it.getCanSort())
+  const sortable = all.some((it) => it.getCanSort())
   return (
     <Popover position="bottom-end" trapFocus withinPortal>
       <Popover.Target>
@@ -73,9 +73,10 @@ export function ColumnChoice<Row>({ layout: { table, columns, reset } }: { layou
           })}
         </div>
         <p className={classes.note}>
-          {fixed
-            ? 'This list keeps one order, newest first: it may be longer than what is loaded.'
-            : 'Heads that can be pressed sort. By the others no order is kept where the rows come from.'}
+          {unsorted ??
+            (sortable
+              ? 'A press on a head sorts by it, up, down and as it was.'
+              : 'This list keeps one order, newest first: it may be longer than what is loaded.')}
         </p>
         <Button size="compact-sm" variant="subtle" onClick={reset}>
           As it was at first

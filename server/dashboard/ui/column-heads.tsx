@@ -9,7 +9,7 @@ const keyStep = 16
 type Head = ReturnType<TableLayout<never>['table']['getFlatHeaders']>[number]
 
 /** The heads of the columns: pressed they sort, dragged to another place they reorder, their right edge resizes by pointer or arrow keys. */
-export function ColumnHeads<Row>({ layout: { table, columns } }: { layout: TableLayout<Row> }) {
+export function ColumnHeads<Row>({ layout: { table, columns, unsorted } }: { layout: TableLayout<Row> }) {
   const [dragged, setDragged] = useState<string | null>(null)
   const [over, setOver] = useState<string | null>(null)
   const startResize = (event: MouseEvent<HTMLElement> | TouchEvent<HTMLElement>, header: Head) => {
@@ -45,7 +45,7 @@ export function ColumnHeads<Row>({ layout: { table, columns } }: { layout: Table
         role="columnheader"
         data-column={id}
         className={classes.headCell}
-        aria-sort={sorted === false ? undefined : sorted === 'asc' ? 'ascending' : 'descending'}
+        aria-sort={sorted === false || !column.getCanSort() ? undefined : sorted === 'asc' ? 'ascending' : 'descending'}
         data-over={(over === id && dragged !== null && dragged !== id) || undefined}
         draggable
         onDragStart={(event) => {
@@ -81,7 +81,9 @@ export function ColumnHeads<Row>({ layout: { table, columns } }: { layout: Table
             {sorted === false ? null : <Icon name={sorted === 'asc' ? 'up' : 'down'} size={13} />}
           </button>
         ) : (
-          <span className={classes.headText}>{head}</span>
+          <span className={classes.headText} title={unsorted ?? `Nothing is sorted by ${head}`}>
+            {head}
+          </span>
         )}
         <span
           className={classes.grip}

@@ -11,7 +11,7 @@ import {
   tableFeatures,
   useTable,
 } from '@tanstack/react-table'
-import { type ReactNode, useMemo, useState } from 'react'
+import { type ReactNode, useMemo, useRef, useState } from 'react'
 import { setTableChoice, type TableChoice, useTableChoice } from './preference.ts'
 
 export interface Column<Row> {
@@ -21,8 +21,6 @@ export interface Column<Row> {
   readonly width: number
   readonly end?: boolean
   readonly hidden?: boolean
-  /** The server keeps an order by it. */
-  readonly sortedByServer?: boolean
   cell(row: Row): ReactNode
   /** What it is sorted by here, where all rows are. */
   sortKey?(row: Row): string | number
@@ -51,6 +49,8 @@ export interface TableLayout<Row> {
   readonly template: string
   readonly minWidth: number
   readonly sort: TableChoice['sort']
+  /** Why nothing can be sorted now, in words. */
+  readonly unsorted: string | undefined
   reset(): void
 }
 
@@ -59,6 +59,7 @@ export function useTableLayout<Row>(
   name: string,
   columns: readonly Column<Row>[],
   selectable: boolean,
+  unsorted?: string,
 ): TableLayout<Row> {
   const kept = useTableChoice(name)
   const choice = useMemo(() => fitting(kept, columns), [kept, columns])
@@ -80,6 +81,7 @@ export function useTableLayout<Row>(
     state: { ...state, columnResizing },
     columnResizeMode: 'onChange',
     manualSorting: true,
+    enableSorting: unsorted === undefined,
     enableMultiSort: false,
     onColumnOrderChange: (next) => change({ order: functionalUpdate(next, state.columnOrder) }),
     onColumnVisibilityChange: (next) => {
@@ -110,15 +112,16 @@ export function useTableLayout<Row>(
       columns: shown,
       template: [...(selectable ? [`${checkWidth}px`] : []), ...cells].join(' '),
       minWidth: shown.reduce((sum, it) => sum + widthOf(it), selectable ? checkWidth : 0),
-      sort: choice.sort,
+      sort: unsorted === undefined ? choice.sort : null,
+      unsorted,
       reset: () => setTableChoice(name, null),
     }
-  }, [table, columns, choice, selectable, name])
+  }, [table, columns, choice, selectable, name, unsorted])
 }
 
 const clamp = (width: number): number => Math.round(Math.max(narrowest, Math.min(widest, width)))
 
-const canSort = <Row>(it: Column<Row>): boolean => it.sortedByServer === true || it.sortKey !== undefined
+const canSort = <Row>(it: Column<Row>): boolean => it.sortKey !== undefined
 
 function defOf<Row>(it: Column<Row>): ColumnDef<Features, NoRow> {
   return {
@@ -158,8 +161,30 @@ const stateOf = <Row>(choice: TableChoice, columns: readonly Column<Row>[]) => (
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' })
 
-/** Rows that are all here, as the person wants them sorted. Equal ones stay in the order they came. */
-export function sortRows<Row>(
+/**
+ * Rows that are all here, as the person wants them sorted. What changes in a row while somebody looks does not move it: the order is
+ * made anew when other rows come or another order is chosen.
+ */
+export function useSorted<Row extends { readonly id: string }>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  sort: TableChoice['sort'],
+): readonly Row[] {
+  const before = useRef<{ readonly key: string; readonly sort: TableChoice['sort']; readonly ids: readonly string[] }>(
+    null,
+  )
+  return useMemo(() => {
+    if (sort === null) return rows
+    const key = rows.map((it) => it.id).join()
+    if (before.current?.key !== key || before.current.sort !== sort)
+      before.current = { key, sort, ids: sortRows(rows, columns, sort).map((it) => it.id) }
+    const byId = new Map(rows.map((it) => [it.id, it]))
+    return before.current.ids.flatMap((id) => byId.get(id) ?? [])
+  }, [rows, columns, sort])
+}
+
+/** Equal ones stay in the order they came. */
+function sortRows<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],
   sort: TableChoice['sort'],

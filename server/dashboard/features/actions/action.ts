@@ -1,6 +1,7 @@
 import type { ActionName } from '../../../../protocol/actions/index.ts'
 import type { Outcome } from '../../../../protocol/outcome.ts'
 import type { Effect, Status } from '../../../../protocol/status.ts'
+import type { Verdict } from '../investigations/investigation.ts'
 
 /** A row of the action center as `Action` of the API has it. Text from devices and operators is data, never markup. Times are ms since 1970. */
 export interface Action {
@@ -8,7 +9,12 @@ export interface Action {
   readonly batch: string
   /** What an approval must name. */
   readonly contentHash: string
-  readonly device: { readonly id: string; readonly name: string }
+  readonly device: {
+    readonly id: string
+    readonly name: string
+    readonly group: string
+    readonly simulated: boolean
+  }
   readonly kind: 'do' | 'undo'
   readonly action: ActionName
   readonly title: string
@@ -41,6 +47,8 @@ export interface Action {
   readonly undoneBy: string | null
   readonly canUndo: boolean
   readonly onConflict: 'ask' | 'beside' | 'replace'
+  /** What automation decided that led to it. */
+  readonly cause: { readonly investigation: string; readonly verdict: Verdict; readonly sentence: string } | null
   readonly revision: number
   /** Only in the list of what is in force: when the device last listed everything. */
   readonly statedAt?: number | null

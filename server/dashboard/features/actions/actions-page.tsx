@@ -1,5 +1,5 @@
 import { Button } from '@mantine/core'
-import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
+import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useCallback, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import { useShortcuts } from '../../app/keyboard.ts'
@@ -10,7 +10,7 @@ import { useNarrow } from '../../ui/narrow.ts'
 import { PageHead } from '../../ui/page-head.tsx'
 import { visible } from '../../ui/plain-text.tsx'
 import { EmptyState, MissingScreen, Trouble } from '../../ui/screens.tsx'
-import { useTableLayout } from '../../ui/table-layout.ts'
+import { useSorted, useTableLayout } from '../../ui/table-layout.ts'
 import { type Action, type View, views, viewTitles } from './action.ts'
 import classes from './actions.module.css'
 import { BatchBar } from './batch-bar.tsx'
@@ -19,13 +19,14 @@ import { columnsOf, compactAction } from './columns.tsx'
 import { type Change, Filters, SearchBox, WindowChoice } from './filters.tsx'
 import { unseenRows } from './live-rows.ts'
 import { LoadingRows } from './loading-rows.tsx'
-import { csvLink, listQuery } from './queries.ts'
+import { countsQuery, csvLink, listQuery } from './queries.ts'
 import { SavedViews } from './saved-views.tsx'
 import type { ActionSearch } from './search.ts'
 import { useSelection } from './selection.ts'
 import { SelectionBar } from './selection-bar.tsx'
-import { plural } from './words.ts'
+import { countWords, plural } from './words.ts'
 
+const AllSheet = lazy(() => import('./all-sheet.tsx').then((it) => ({ default: it.AllSheet })))
 const DeedSheet = lazy(() => import('./deed-sheet.tsx').then((it) => ({ default: it.DeedSheet })))
 
 const about: Readonly<Record<View, string>> = {
@@ -43,6 +44,7 @@ export const ActionsPage = () => {
 const idOf = (row: Action): string => row.id
 const nameOf = (row: Action): string => `${row.title}, ${visible(row.target.label)}, on ${visible(row.device.name)}`
 const none: readonly Action[] = []
+const tooLong = 'Newest first: not all of this list is loaded. With filters that leave less, every head sorts.'
 
 const ActionList = ({ view }: { view: View }) => {
   const { action: open, ...search } = useSearch({ from: '/inside/actions/$view' })
@@ -50,11 +52,12 @@ const ActionList = ({ view }: { view: View }) => {
   const queries = useQueryClient()
   const narrow = useNarrow()
   const list = useInfiniteQuery(listQuery(view, search))
-  const rows = useMemo(() => list.data?.pages.flatMap((page) => page.items) ?? none, [list.data])
+  const loaded = useMemo(() => list.data?.pages.flatMap((page) => page.items) ?? none, [list.data])
+  const layout = useTableLayout(`actions.${view}`, columnsOf[view], true, list.hasNextPage ? tooLong : undefined)
+  const rows = useSorted(loaded, columnsOf[view], layout.sort)
   const selection = useSelection(rows)
-  const layout = useTableLayout(`actions.${view}`, columnsOf[view], true)
   const [active, setActive] = useState<string | null>(open ?? null)
-  const [sheet, setSheet] = useState<{ deed: Deed; rows: readonly Action[] } | null>(null)
+  const [sheet, setSheet] = useState<{ deed: Deed; rows: readonly Action[] | 'all' } | null>(null)
   const searchBox = useRef<HTMLInputElement>(null)
 
   const change: Change = useCallback(
@@ -69,7 +72,7 @@ const ActionList = ({ view }: { view: View }) => {
   const subject = (): readonly Action[] => (chosen.length > 0 ? chosen : rows.filter((row) => row.id === active))
   const act = (deed: Deed) => {
     const subjects = subject()
-    if (subjects.length > 0) setSheet({ deed, rows: subjects })
+    if (subjects.length > 0) setSheet({ deed, rows: selection.everything ? 'all' : subjects })
   }
   const step = (by: number) => {
     const at = rows.findIndex((row) => row.id === active)
@@ -109,7 +112,16 @@ const ActionList = ({ view }: { view: View }) => {
         if (row !== undefined) selection.toggle(row, 'one')
       },
     },
-    { keys: 'X', label: 'Select all that is loaded, or nothing', group, run: () => selection.toggleAll() },
+    {
+      keys: 'X',
+      label: 'Select all that is loaded, then all that match, then nothing',
+      group,
+      run: () => {
+        const everyLoaded = rows.length > 0 && selection.ids.size >= rows.length
+        if (everyLoaded && all !== null && !selection.everything) selection.chooseEverything()
+        else selection.toggleAll()
+      },
+    },
     { keys: '/', label: 'Search', group, run: () => searchBox.current?.focus() },
     ...(open === undefined
       ? ([
@@ -134,17 +146,12 @@ const ActionList = ({ view }: { view: View }) => {
     selection.clear()
     void queries.resetQueries({ queryKey: listQuery(view, search).queryKey })
   }
-  const counts = useCallback(
-    (facet: 'status' | 'effect' | 'type' | 'source') => {
-      const byValue = new Map<string, number>()
-      for (const row of rows) {
-        const value = facet === 'type' ? row.action : row[facet]
-        byValue.set(value, (byValue.get(value) ?? 0) + 1)
-      }
-      return byValue
-    },
-    [rows],
-  )
+  const { data: counts } = useQuery({ ...countsQuery(view, search), enabled: list.isSuccess })
+  const all = list.hasNextPage ? (counts?.total ?? { count: rows.length, more: true }) : null
+  const closeSheet = () => {
+    setSheet(null)
+    selection.clear()
+  }
   const filtered = Object.keys(search).some((it) => it !== 'window')
   return (
     <div className={classes.page}>
@@ -171,6 +178,11 @@ const ActionList = ({ view }: { view: View }) => {
           </Button>
         ) : null}
         <div className={classes.push}>
+          {counts === undefined ? null : (
+            <span className={classes.total} role="status">
+              {counts.total.count === 1 ? '1 action' : `${countWords(counts.total)} actions`}
+            </span>
+          )}
           <SavedViews view={view} search={search} />
         </div>
       </div>
@@ -212,21 +224,20 @@ const ActionList = ({ view }: { view: View }) => {
         <SelectionBar
           view={view}
           rows={chosen}
-          more={list.hasNextPage}
-          act={(deed) => setSheet({ deed, rows: chosen })}
+          all={all}
+          everything={selection.everything}
+          chooseEverything={selection.chooseEverything}
+          act={(deed) => setSheet({ deed, rows: selection.everything ? 'all' : chosen })}
           clear={selection.clear}
         />
       )}
       {sheet === null ? null : (
         <Suspense fallback={null}>
-          <DeedSheet
-            deed={sheet.deed}
-            rows={sheet.rows}
-            close={() => {
-              setSheet(null)
-              selection.clear()
-            }}
-          />
+          {sheet.rows === 'all' ? (
+            <AllSheet deed={sheet.deed} view={view} search={search} loaded={loaded} close={closeSheet} />
+          ) : (
+            <DeedSheet deed={sheet.deed} rows={sheet.rows} close={closeSheet} />
+          )}
         </Suspense>
       )}
     </div>

@@ -5,13 +5,31 @@ import type { Action } from './action.ts'
 /** What one can do with actions. */
 export type Deed = 'approve' | 'reject' | 'cancel' | 'undo'
 
+/** What a decision is about: a row, or one of the many that a filter names and nobody has loaded. */
+export type Subject = Pick<
+  Action,
+  | 'id'
+  | 'contentHash'
+  | 'action'
+  | 'kind'
+  | 'title'
+  | 'risk'
+  | 'status'
+  | 'effect'
+  | 'requestedBy'
+  | 'undoTitle'
+  | 'canUndo'
+  | 'undoneBy'
+  | 'cancel'
+> & { readonly device: Pick<Action['device'], 'id' | 'name'>; readonly target: Action['target'] | null }
+
 export interface Rules {
   readonly separationOfDuties: boolean
   readonly destructiveApprovals: number
 }
 
 /** Why this person cannot do it to this row, as a sentence; null where they can. The API has the last word. */
-export function obstacle(deed: Deed, row: Action, me: Me | null, rules: Rules | undefined): string | null {
+export function obstacle(deed: Deed, row: Subject, me: Me | null, rules: Rules | undefined): string | null {
   const may = (permission: string) => me?.permissions.includes(permission) ?? false
   switch (deed) {
     case 'approve':

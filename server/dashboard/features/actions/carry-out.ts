@@ -2,68 +2,106 @@ import type { QueryClient } from '@tanstack/react-query'
 import { Problem } from '../../app/problem.ts'
 import { toast } from '../../ui/toast.tsx'
 import type { Action } from './action.ts'
-import type { Deed } from './can.ts'
+import type { Deed, Subject } from './can.ts'
 import { putRows } from './live-rows.ts'
 import { cancel, decide, undo } from './queries.ts'
 import { deedWords, plural } from './words.ts'
 
 export interface Intent {
   readonly deed: Deed
-  readonly rows: readonly Action[]
+  readonly rows: readonly Subject[]
   readonly comment: string
   readonly onConflict: 'ask' | 'beside' | 'replace'
   readonly acrossTypes: boolean
+  /** Hears how many have been answered. */
+  readonly progress?: (answered: number) => void
+  /** Stops before the next part; what was sent stays sent. */
+  readonly signal?: AbortSignal
 }
 
 export interface DeedEnd {
   readonly done: readonly Action[]
-  readonly problems: readonly { readonly row: Action; readonly code: string }[]
+  readonly problems: readonly { readonly row: Subject; readonly code: Problem['code'] }[]
+  /** Not tried, because it was stopped. */
+  readonly left: number
 }
 
-/** Most rows that one request of the API takes. */
-const perRequest = 500
+/** So many at once: few enough to see it move, and to stop. What is taken back together stays one batch as far as one request goes. */
+const atOnce: Readonly<Record<Deed, number>> = { approve: 100, reject: 100, cancel: 1, undo: 500 }
+const canTakeBack = 200
 
-/** Does it, puts the answers into every list, and leaves a toast that offers the way back. Rejects with a {@link Problem}. */
+/** Does it part by part, puts the answers into every list, and leaves a toast that offers the way back. Rejects with a {@link Problem} when nothing was done. */
 export async function carryOut(queries: QueryClient, intent: Intent): Promise<DeedEnd> {
   const end = await perform(intent)
   putRows(queries, end.done)
-  void queries.invalidateQueries({ queryKey: ['actions', 'pending-count'] })
-  void queries.invalidateQueries({ queryKey: ['actions', 'summary'] })
-  void queries.invalidateQueries({ queryKey: ['actions', 'of-device'] })
+  for (const key of ['pending-count', 'counts', 'summary', 'of-device'])
+    void queries.invalidateQueries({ queryKey: ['actions', key] })
   if (end.done.length > 0) announce(queries, intent, end.done)
   return end
 }
 
-async function perform({ deed, rows, comment, onConflict, acrossTypes }: Intent): Promise<DeedEnd> {
-  const byId = new Map(rows.map((row) => [row.id, row]))
+async function perform(intent: Intent): Promise<DeedEnd> {
+  const { deed, rows, progress, signal } = intent
   const done: Action[] = []
-  const problems: { row: Action; code: string }[] = []
+  const problems: { row: Subject; code: Problem['code'] }[] = []
+  let answered = 0
+  for (let from = 0; from < rows.length; from += atOnce[deed]) {
+    if (signal?.aborted) break
+    const part = rows.slice(from, from + atOnce[deed])
+    try {
+      await performPart(intent, part, done, problems)
+    } catch (error) {
+      // The first failure of all is told as it is; later ones stand beside what was done.
+      if (!(error instanceof Problem) || rows.length === 1 || done.length + problems.length === 0) throw error
+      problems.push(...part.map((row) => ({ row, code: error.code })))
+      if (error.code === 'offline') return { done, problems, left: rows.length - from - part.length }
+    }
+    answered = from + part.length
+    progress?.(answered)
+  }
+  return { done, problems, left: rows.length - answered }
+}
+
+async function performPart(
+  intent: Intent,
+  part: readonly Subject[],
+  done: Action[],
+  problems: { row: Subject; code: Problem['code'] }[],
+): Promise<void> {
+  const { deed, comment, onConflict, acrossTypes } = intent
+  if (deed === 'undo') {
+    try {
+      done.push(...(await undo(part, comment, onConflict, acrossTypes)).actions)
+    } catch (error) {
+      // One that cannot be taken back refuses all that are asked with it: halves find out which.
+      if (!(error instanceof Problem) || error.code === 'offline' || intent.rows.length === 1) throw error
+      if (part.length === 1) problems.push(...part.map((row) => ({ row, code: error.code })))
+      else {
+        const middle = Math.ceil(part.length / 2)
+        await performPart(intent, part.slice(0, middle), done, problems)
+        await performPart(intent, part.slice(middle), done, problems)
+      }
+    }
+    return
+  }
   if (deed === 'cancel') {
-    for (const row of rows) {
+    for (const row of part) {
       try {
         done.push(await cancel(row, comment))
       } catch (error) {
-        if (!(error instanceof Problem) || rows.length === 1) throw error
+        if (!(error instanceof Problem) || error.code === 'offline' || intent.rows.length === 1) throw error
         problems.push({ row, code: error.code })
       }
     }
-    return { done, problems }
+    return
   }
-  for (let from = 0; from < rows.length; from += perRequest) {
-    const part = rows.slice(from, from + perRequest)
-    if (deed === 'undo') {
-      const answer = await undo(part, comment, onConflict, acrossTypes)
-      done.push(...answer.actions)
-      continue
-    }
-    const answer = await decide(deed, part, comment)
-    done.push(...answer.decided, ...answer.waiting)
-    for (const { action, code } of answer.problems) {
-      const row = byId.get(action)
-      if (row !== undefined) problems.push({ row, code })
-    }
+  const byId = new Map(part.map((row) => [row.id, row]))
+  const answer = await decide(deed, part, comment)
+  done.push(...answer.decided, ...answer.waiting)
+  for (const { action, code } of answer.problems) {
+    const row = byId.get(action)
+    if (row !== undefined) problems.push({ row, code })
   }
-  return { done, problems }
 }
 
 function announce(queries: QueryClient, { deed }: Intent, done: readonly Action[]): void {
@@ -73,7 +111,7 @@ function announce(queries: QueryClient, { deed }: Intent, done: readonly Action[
     case 'approve':
       toast({
         message: waiting === done.length ? `${what}waits for a second person.` : `${what}${deedWords.approve.done}.`,
-        ...(waiting === done.length
+        ...(waiting === done.length || done.length > canTakeBack
           ? {}
           : { action: { label: 'Cancel again', run: () => void takeBack(queries, done) } }),
       })

@@ -1,10 +1,12 @@
+import { Link } from '@tanstack/react-router'
 import { Icon, type IconName } from '../../ui/icon.tsx'
 import { PathText, visible } from '../../ui/plain-text.tsx'
 import type { Column } from '../../ui/table-layout.ts'
 import { TimeLeft, When } from '../../ui/time.tsx'
+import { VerdictMark } from '../investigations/looks.tsx'
 import { type Action, sources, type View } from './action.ts'
 import classes from './actions.module.css'
-import { EffectMark, RiskMark, StatusMark } from './status.tsx'
+import { EffectMark, effectWord, RiskMark, StatusMark, statusLooks } from './status.tsx'
 
 const targetIcons: Readonly<Record<string, IconName>> = { file: 'file', process: 'process', device: 'devices' }
 export const targetIcon = (kind: string): IconName => targetIcons[kind] ?? 'bolt'
@@ -15,6 +17,9 @@ const Target = ({ row }: { row: Action }) => (
     <PathText text={row.target.label} />
   </span>
 )
+
+const dash = <span className={classes.none}>–</span>
+const risks = ['safe', 'disruptive', 'destructive']
 
 const time = (at: number | null) => (at === null ? <span className={classes.none}>–</span> : <When at={at} />)
 const text = (value: string | null) =>
@@ -29,51 +34,164 @@ const all: Readonly<Record<string, Column<Action>>> = {
     id: 'action',
     head: 'Action',
     width: 160,
+    sortKey: (row) => row.title,
     cell: (row) => <span className={classes.title}>{row.title}</span>,
   },
-  target: { id: 'target', head: 'Target', width: 210, cell: (row) => <Target row={row} /> },
-  device: { id: 'device', head: 'Device', width: 120, cell: (row) => text(row.device.name) },
+  target: {
+    id: 'target',
+    head: 'Target',
+    width: 210,
+    sortKey: (row) => row.target.label,
+    cell: (row) => <Target row={row} />,
+  },
+  device: {
+    id: 'device',
+    head: 'Device',
+    width: 120,
+    sortKey: (row) => row.device.name,
+    cell: (row) => text(row.device.name),
+  },
+  group: {
+    id: 'group',
+    head: 'Group',
+    width: 120,
+    sortKey: (row) => row.device.group,
+    cell: (row) => text(row.device.group),
+  },
+  verdict: {
+    id: 'verdict',
+    head: 'Verdict',
+    width: 120,
+    sortKey: (row) => row.cause?.verdict ?? '',
+    cell: (row) => (row.cause === null ? dash : <VerdictMark verdict={row.cause.verdict} />),
+  },
+  cause: {
+    id: 'cause',
+    head: 'Why it was proposed',
+    width: 220,
+    sortKey: (row) => row.cause?.sentence ?? '',
+    cell: (row) => text(row.cause?.sentence ?? null),
+  },
+  investigation: {
+    id: 'investigation',
+    head: 'Investigation',
+    width: 130,
+    cell: (row) =>
+      row.cause === null ? (
+        dash
+      ) : (
+        <Link to="/investigations/$id" params={{ id: row.cause.investigation }} tabIndex={-1}>
+          Open
+        </Link>
+      ),
+  },
   status: {
     id: 'status',
     head: 'Status',
     width: 176,
+    sortKey: (row) => statusLooks[row.status].word,
     cell: (row) => <StatusMark status={row.status} />,
   },
   effect: {
     id: 'effect',
     head: 'In force',
     width: 118,
+    sortKey: (row) => effectWord(row.effect),
     cell: (row) =>
       row.effect === 'none' ? <span className={classes.none}>–</span> : <EffectMark effect={row.effect} />,
   },
-  proved: { id: 'proved', head: 'Proved', width: 100, cell: (row) => time(row.provedAt) },
-  stated: { id: 'stated', head: 'Device last said', width: 130, cell: (row) => time(row.statedAt ?? null) },
+  proved: {
+    id: 'proved',
+    head: 'Proved',
+    width: 100,
+    sortKey: (row) => row.provedAt ?? 0,
+    cell: (row) => time(row.provedAt),
+  },
+  stated: {
+    id: 'stated',
+    head: 'Device last said',
+    width: 130,
+    sortKey: (row) => row.statedAt ?? 0,
+    cell: (row) => time(row.statedAt ?? null),
+  },
   until: {
     id: 'until',
     head: 'Ends by itself',
     width: 110,
+    sortKey: (row) => row.until ?? Number.MAX_SAFE_INTEGER,
     cell: (row) =>
       row.until === null ? <span className={classes.none}>–</span> : <TimeLeft until={row.until} past="now" />,
   },
-  requestedBy: { id: 'requestedBy', head: 'Asked by', width: 96, cell: (row) => text(row.requestedBy) },
-  decidedBy: { id: 'decidedBy', head: 'Decided by', width: 100, cell: (row) => text(row.decidedBy) },
-  source: { id: 'source', head: 'Source', width: 150, cell: (row) => text(sources[row.source] ?? row.source) },
-  comment: { id: 'comment', head: 'Why', width: 150, cell: (row) => text(row.comment) },
-  created: { id: 'created', head: 'Asked', width: 96, cell: (row) => time(row.createdAt) },
-  ended: { id: 'ended', head: 'Ended', width: 120, cell: (row) => time(row.endedAt) },
+  requestedBy: {
+    id: 'requestedBy',
+    head: 'Asked by',
+    width: 96,
+    sortKey: (row) => row.requestedBy,
+    cell: (row) => text(row.requestedBy),
+  },
+  decidedBy: {
+    id: 'decidedBy',
+    head: 'Decided by',
+    width: 100,
+    sortKey: (row) => row.decidedBy ?? '',
+    cell: (row) => text(row.decidedBy),
+  },
+  source: {
+    id: 'source',
+    head: 'Source',
+    width: 150,
+    sortKey: (row) => sources[row.source] ?? row.source,
+    cell: (row) => text(sources[row.source] ?? row.source),
+  },
+  comment: { id: 'comment', head: 'Why', width: 150, sortKey: (row) => row.comment, cell: (row) => text(row.comment) },
+  created: {
+    id: 'created',
+    head: 'Asked',
+    width: 96,
+    sortKey: (row) => row.createdAt,
+    cell: (row) => time(row.createdAt),
+  },
+  decided: {
+    id: 'decided',
+    head: 'Decided',
+    width: 100,
+    sortKey: (row) => row.decidedAt ?? 0,
+    cell: (row) => time(row.decidedAt),
+  },
+  delivered: {
+    id: 'delivered',
+    head: 'On the device',
+    width: 110,
+    sortKey: (row) => row.deliveredAt ?? 0,
+    cell: (row) => time(row.deliveredAt),
+  },
+  ended: {
+    id: 'ended',
+    head: 'Ended',
+    width: 120,
+    sortKey: (row) => row.endedAt ?? 0,
+    cell: (row) => time(row.endedAt),
+  },
   expires: {
     id: 'expires',
     head: 'Expires in',
     width: 96,
+    sortKey: (row) => row.expiresAt ?? Number.MAX_SAFE_INTEGER,
     cell: (row) =>
       row.expiresAt === null ? <span className={classes.none}>–</span> : <TimeLeft until={row.expiresAt} />,
   },
-  risk: { id: 'risk', head: 'Risk', width: 104, cell: (row) => <RiskMark risk={row.risk} /> },
+  risk: {
+    id: 'risk',
+    head: 'Risk',
+    width: 104,
+    sortKey: (row) => risks.indexOf(row.risk),
+    cell: (row) => <RiskMark risk={row.risk} />,
+  },
   id: { id: 'id', head: 'Id', width: 300, cell: (row) => <code>{row.id}</code> },
 }
 
 const shown: Readonly<Record<View, readonly string[]>> = {
-  pending: ['action', 'target', 'device', 'risk', 'requestedBy', 'created', 'expires', 'comment'],
+  pending: ['action', 'target', 'device', 'group', 'risk', 'requestedBy', 'created', 'expires', 'comment'],
   history: ['action', 'target', 'device', 'status', 'effect', 'decidedBy', 'created'],
   'in-force': ['action', 'target', 'device', 'effect', 'proved', 'until', 'decidedBy', 'created'],
 }

@@ -1,7 +1,6 @@
 import { Button, Checkbox, Modal, SegmentedControl, Textarea, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useMemo, useState } from 'react'
-import type { ErrorCode } from '../../../../protocol/errors.ts'
+import { useMemo, useRef, useState } from 'react'
 import { Problem, sentenceFor } from '../../app/problem.ts'
 import { useMe } from '../../app/session.ts'
 import { Icon } from '../../ui/icon.tsx'
@@ -10,7 +9,7 @@ import { Trouble } from '../../ui/screens.tsx'
 import { devicesQuery } from '../devices/queries.ts'
 import { settingsQuery } from '../settings/queries.ts'
 import type { Action } from './action.ts'
-import { type Deed, obstacle } from './can.ts'
+import { type Deed, obstacle, type Subject } from './can.ts'
 import { carryOut, type DeedEnd } from './carry-out.ts'
 import classes from './deed-sheet.module.css'
 import { Forecast } from './forecast.tsx'
@@ -18,12 +17,14 @@ import { deedWords, gistOf, plural } from './words.ts'
 
 export interface SheetProps {
   readonly deed: Deed
-  readonly rows: readonly Action[]
+  readonly rows: readonly Subject[]
+  /** Said above everything else. */
+  readonly note?: string
   readonly close: () => void
 }
 
 /** Says in words what will happen where, before anything does; then does it, and says how it ended for each row. */
-export const DeedSheet = ({ deed, rows, close }: SheetProps) => {
+export const DeedSheet = ({ deed, rows, note, close }: SheetProps) => {
   const me = useMe()
   const queries = useQueryClient()
   const rules = useQuery(settingsQuery).data
@@ -31,7 +32,8 @@ export const DeedSheet = ({ deed, rows, close }: SheetProps) => {
   const [onConflict, setOnConflict] = useState<'ask' | 'beside' | 'replace'>('ask')
   const [confirmed, setConfirmed] = useState('')
   const [acrossTypes, setAcrossTypes] = useState(false)
-  const [busy, setBusy] = useState(false)
+  const [answered, setAnswered] = useState<number | null>(null)
+  const stop = useRef(new AbortController())
   const [error, setError] = useState<unknown>(null)
   const [end, setEnd] = useState<DeedEnd | null>(null)
   const { able, unable } = useMemo(() => {
@@ -49,22 +51,33 @@ export const DeedSheet = ({ deed, rows, close }: SheetProps) => {
   const word = destructive
     ? (able.find((row) => row.risk === 'destructive')?.title.split(' ', 1)[0] ?? '').toLowerCase()
     : ''
+  const whole = useMemo(() => able.filter(isWhole), [able])
   const ready =
+    answered === null &&
     able.length > 0 &&
     comment.trim() !== '' &&
     (!destructive || confirmed.trim().toLowerCase() === word) &&
     (deed !== 'undo' || types < 2 || acrossTypes)
   const submit = async () => {
-    setBusy(true)
+    stop.current = new AbortController()
+    setAnswered(0)
     setError(null)
     try {
-      const ended = await carryOut(queries, { deed, rows: able, comment: comment.trim(), onConflict, acrossTypes })
-      if (ended.problems.length === 0) close()
+      const ended = await carryOut(queries, {
+        deed,
+        rows: able,
+        comment: comment.trim(),
+        onConflict,
+        acrossTypes,
+        progress: setAnswered,
+        signal: stop.current.signal,
+      })
+      if (ended.problems.length === 0 && ended.left === 0) close()
       else setEnd(ended)
     } catch (failure) {
       setError(failure)
     } finally {
-      setBusy(false)
+      setAnswered(null)
     }
   }
   const title = `${words.verb} ${able.length === 1 ? 'this action' : plural(able.length, 'action')}`
@@ -78,8 +91,9 @@ export const DeedSheet = ({ deed, rows, close }: SheetProps) => {
             if (ready) void submit()
           }}
         >
+          {note === undefined ? null : <p className={classes.hint}>{note}</p>}
           <Gists deed={deed} rows={able} />
-          {deed === 'approve' || deed === 'undo' ? <Where rows={able} /> : null}
+          <Where rows={able} />
           {unable.map(([reason, count]) => (
             <p key={reason} className={classes.note}>
               <Icon name="info" size={16} />
@@ -95,7 +109,7 @@ export const DeedSheet = ({ deed, rows, close }: SheetProps) => {
               <span>Destructive actions need two people. After you, somebody else has to approve as well.</span>
             </p>
           ) : null}
-          {deed === 'approve' || deed === 'undo' ? <Forecast deed={deed} rows={able} /> : null}
+          {deed === 'approve' || deed === 'undo' ? <Forecast deed={deed} rows={whole} of={able.length} /> : null}
           {deed === 'undo' ? (
             <fieldset className={classes.field}>
               <legend>If somebody changed the place since</legend>
@@ -151,14 +165,26 @@ export const DeedSheet = ({ deed, rows, close }: SheetProps) => {
             />
           ) : null}
           {error === null ? null : <Trouble error={error} />}
+          {answered === null || able.length < 2 ? null : (
+            <div role="status">
+              <progress className={classes.progress} max={able.length} value={answered} aria-label="How far it is" />
+              {answered.toLocaleString()} of {plural(able.length, 'action')}
+            </div>
+          )}
           <div className={classes.buttons}>
-            <Button variant="default" onClick={close}>
-              Back
-            </Button>
+            {answered === null ? (
+              <Button variant="default" onClick={close}>
+                Back
+              </Button>
+            ) : (
+              <Button variant="default" onClick={() => stop.current.abort()} disabled={able.length < 2}>
+                Stop here
+              </Button>
+            )}
             <Button
               type="submit"
-              loading={busy}
-              disabled={!ready}
+              loading={answered !== null}
+              disabled={!ready && answered === null}
               {...(destructive || deed === 'reject' ? { color: 'red' } : {})}
             >
               {title}
@@ -172,11 +198,14 @@ export const DeedSheet = ({ deed, rows, close }: SheetProps) => {
   )
 }
 
-const Gists = ({ deed, rows }: { deed: Deed; rows: readonly Action[] }) => (
+const isWhole = (row: Subject): row is Action => 'params' in row
+
+const Gists = ({ deed, rows }: { deed: Deed; rows: readonly Subject[] }) => (
   <ul className={classes.gists}>
     {gistOf(rows, deed).map((gist) => (
       <li key={gist.title}>
         <strong>{gist.title}</strong> on {plural(gist.devices, 'device')}
+        {gist.actions > gist.devices ? `, ${plural(gist.actions, 'action')}` : ''}
         <ul>
           {gist.targets.map((target) => (
             <li key={target}>
@@ -191,7 +220,7 @@ const Gists = ({ deed, rows }: { deed: Deed; rows: readonly Action[] }) => (
 )
 
 /** How the devices are made up: platform, group, and who is absent now. */
-const Where = ({ rows }: { rows: readonly Action[] }) => {
+const Where = ({ rows }: { rows: readonly Subject[] }) => {
   const devices = useQuery(devicesQuery).data
   if (devices === undefined) return null
   const ids = new Set(rows.map((row) => row.device.id))
@@ -229,17 +258,38 @@ const Ended = ({ deed, end, close }: { deed: Deed; end: DeedEnd; close: () => vo
         <Icon name="good" size={18} /> {plural(end.done.length, 'action')} {deedWords[deed].done}.
       </p>
     )}
-    <p>
-      {plural(end.problems.length, 'action')} could not be {deedWords[deed].done}:
-    </p>
-    <ul className={classes.gists}>
-      {end.problems.slice(0, 20).map(({ row, code }) => (
-        <li key={row.id}>
-          <strong>{row.title}</strong> on <bdi>{visible(row.device.name)}</bdi>
-          <div className={classes.hint}>{sentenceFor(new Problem(code as ErrorCode, 0, null))}</div>
-        </li>
-      ))}
-    </ul>
+    {end.left === 0 ? null : (
+      <p className={classes.note}>
+        <Icon name="info" size={16} />
+        <span>Stopped: {plural(end.left, 'action')} were not touched.</span>
+      </p>
+    )}
+    {end.problems.length === 0 ? null : (
+      <>
+        <p>
+          {plural(end.problems.length, 'action')} could not be {deedWords[deed].done}:
+        </p>
+        <ul className={classes.gists}>
+          {[...Map.groupBy(end.problems, (it) => it.code)].map(([code, refused]) => (
+            <li key={code}>
+              {sentenceFor(new Problem(code, 0, null))}
+              <ul className={classes.refused}>
+                {refused.map(({ row }) => (
+                  <li key={row.id}>
+                    <strong>{row.title}</strong> on <bdi>{visible(row.device.name)}</bdi>
+                    {row.target === null ? null : (
+                      <>
+                        : <bdi>{visible(row.target.label)}</bdi>
+                      </>
+                    )}
+                  </li>
+                ))}
+              </ul>
+            </li>
+          ))}
+        </ul>
+      </>
+    )}
     <div className={classes.buttons}>
       <Button onClick={close} data-autofocus>
         Close

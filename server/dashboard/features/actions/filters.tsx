@@ -3,12 +3,15 @@ import { useEffect, useState } from 'react'
 import { actionNames, specOf } from '../../../../protocol/actions/index.ts'
 import { effect, status } from '../../../../protocol/status.ts'
 import { Icon } from '../../ui/icon.tsx'
+import { visible } from '../../ui/plain-text.tsx'
 import { sources, type View } from './action.ts'
 import classes from './filters.module.css'
+import type { Counts } from './queries.ts'
 import type { ActionSearch, Window } from './search.ts'
 import { effectWord, statusLooks } from './status.tsx'
+import { countWords } from './words.ts'
 
-type ListName = 'status' | 'effect' | 'type' | 'source'
+type ListName = 'status' | 'effect' | 'type' | 'source' | 'group'
 
 interface Facet {
   readonly name: ListName
@@ -38,6 +41,13 @@ const facets: Readonly<Record<View, readonly Facet[]>> = {
   'in-force': [typeFacet, sourceFacet],
 }
 
+/** The device groups that occur in the list; which there are, only the server knows. */
+const groupFacet = (counts: Counts | undefined, chosen: string | undefined): Facet => {
+  const known = counts?.group.map(({ value, name }) => [value, visible(name ?? '')] as const) ?? []
+  const others = (chosen?.split(',') ?? []).filter((id) => !known.some(([value]) => value === id))
+  return { name: 'group', label: 'Group', options: [...known, ...others.map((id) => [id, 'Another group'] as const)] }
+}
+
 export type Change = (change: Partial<Record<keyof ActionSearch, string | undefined>>) => void
 
 /** The filters of a list. Everything chosen stands in the address, so that a link is a saved view. */
@@ -50,16 +60,16 @@ export const Filters = ({
   view: View
   search: ActionSearch
   change: Change
-  /** How many of the loaded rows have each value, by facet. */
-  counts: (facet: ListName) => ReadonlyMap<string, number>
+  /** How many there would be with each value; undefined until the server has counted. */
+  counts: Counts | undefined
 }) => (
   <>
-    {facets[view].map((facet) => (
+    {[...facets[view], groupFacet(counts, search.group)].map((facet) => (
       <FacetChip
         key={facet.name}
         facet={facet}
         chosen={search[facet.name]?.split(',') ?? []}
-        counts={counts}
+        counts={counts?.[facet.name === 'type' ? 'action' : facet.name]}
         choose={(values) => change({ [facet.name]: values.length === 0 ? undefined : values.join(',') })}
       />
     ))}
@@ -106,13 +116,15 @@ const FacetChip = ({
   facet: Facet
   chosen: readonly string[]
   choose: (values: readonly string[]) => void
-  counts: (facet: ListName) => ReadonlyMap<string, number>
+  counts: Counts['status'] | undefined
 }) => {
   const [open, setOpen] = useState(false)
   const labels = chosen.map((it) => facet.options.find(([value]) => value === it)?.[1] ?? it)
   const words =
     labels.length === 0 ? facet.label : labels.length < 3 ? labels.join(', ') : `${facet.label}: ${labels.length}`
-  const byValue = open ? counts(facet.name) : new Map<string, number>()
+  const byValue = new Map(counts?.map((it) => [it.value, countWords(it)]))
+  const [only] = chosen.length === 1 ? chosen : []
+  if (facet.options.length === 0) return null
   return (
     <Popover opened={open} onChange={setOpen} position="bottom-start" trapFocus withinPortal>
       <Popover.Target>
@@ -125,6 +137,9 @@ const FacetChip = ({
           onClick={() => setOpen(!open)}
         >
           <span className={classes.chipText}>{words}</span>
+          {only === undefined || counts === undefined ? null : (
+            <span className={classes.count}>{byValue.get(only) ?? 0}</span>
+          )}
           <Icon name="down" size={13} />
         </button>
       </Popover.Target>
@@ -141,7 +156,7 @@ const FacetChip = ({
             label={
               <span className={classes.optionWords}>
                 {label}
-                <span className={classes.count}>{byValue.get(value) ?? ''}</span>
+                <span className={classes.count}>{byValue.get(value) ?? (counts === undefined ? '' : 0)}</span>
               </span>
             }
           />

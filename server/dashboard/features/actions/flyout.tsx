@@ -1,4 +1,4 @@
-import { Button, Drawer, Skeleton } from '@mantine/core'
+import { Button, Drawer, Skeleton, Tooltip } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
@@ -10,12 +10,14 @@ import { Icon } from '../../ui/icon.tsx'
 import { visible } from '../../ui/plain-text.tsx'
 import { Trouble } from '../../ui/screens.tsx'
 import { TimeLeft, When } from '../../ui/time.tsx'
+import { SimulatedMark } from '../devices/simulated-mark.tsx'
 import { settingsQuery } from '../settings/queries.ts'
 import { type Action, sources } from './action.ts'
 import { type Deed, obstacle } from './can.ts'
 import { ConflictChoices } from './conflict-choices.tsx'
 import { DeedSheet } from './deed-sheet.tsx'
 import classes from './flyout.module.css'
+import { InverseRecord } from './inverse-record.tsx'
 import { OtherInstances } from './other-instances.tsx'
 import { Plan } from './plan.tsx'
 import { Proof } from './proof.tsx'
@@ -70,6 +72,8 @@ const Head = ({ row }: { row: Action }) => (
   </span>
 )
 
+const hoverAndFocus = { hover: true, focus: true, touch: true }
+
 const deeds: readonly Deed[] = ['approve', 'reject', 'undo', 'cancel']
 const deedKeys: Readonly<Record<Deed, string>> = { approve: 'a', reject: 'r', undo: 'u', cancel: 'c' }
 
@@ -112,6 +116,23 @@ const Body = ({ row, close }: { row: Action; close: () => void }) => {
             {labelOf(it)}
           </Button>
         ))}
+        {row.cause === null ? null : (
+          <Button
+            component={Link}
+            to="/investigations/$id"
+            params={{ id: row.cause.investigation } as never}
+            size="xs"
+            variant="default"
+            leftSection={<Icon name="search" size={15} />}
+          >
+            Open investigation
+          </Button>
+        )}
+        <Tooltip label="Hunting is not there yet: it comes with a later version" withArrow events={hoverAndFocus}>
+          <Button size="xs" variant="default" data-disabled aria-disabled onClick={(event) => event.preventDefault()}>
+            Go hunt
+          </Button>
+        </Tooltip>
         <CopyText compact text={window.location.href} label="Copy link" />
         <CopyText compact text={commandFor(possible[0] ?? 'show', row, row.comment)} label="Copy as command" />
       </div>
@@ -159,7 +180,9 @@ const Facts = ({ row }: { row: Action }) => (
     <dd>
       <Link to="/devices/$id" params={{ id: row.device.id }}>
         {visible(row.device.name)}
-      </Link>
+      </Link>{' '}
+      {row.device.simulated ? <SimulatedMark /> : null}
+      {row.device.group === '' ? null : <span className={classes.quiet}> in {visible(row.device.group)}</span>}
     </dd>
     <dt>Why</dt>
     <dd className={classes.long}>{visible(row.comment)}</dd>
@@ -233,6 +256,7 @@ const WayBack = ({ row }: { row: Action }) => {
         has changed the place since, it stops and asks.
         {'technique' in undo ? ` (${undo.technique.name}, ${undo.technique.id})` : ''}
       </p>
+      <InverseRecord row={row} />
       <Plan row={row} deed="undo" />
     </section>
   )

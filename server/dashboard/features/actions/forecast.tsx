@@ -15,8 +15,8 @@ const askUnasked = 3
 const askAtMost = 25
 
 /** What the devices say it would hurt, asked before anybody approves. */
-export const Forecast = ({ deed, rows }: { deed: Deed; rows: readonly Action[] }) => {
-  const [wanted, setWanted] = useState(rows.length <= askUnasked)
+export const Forecast = ({ deed, rows, of }: { deed: Deed; rows: readonly Action[]; of: number }) => {
+  const [wanted, setWanted] = useState(of <= askUnasked)
   const asked = rows.slice(0, askAtMost)
   const answers = useQueries({
     queries: asked.map((row) => ({ ...previewOf(row, deed), enabled: wanted })),
@@ -31,7 +31,7 @@ export const Forecast = ({ deed, rows }: { deed: Deed; rows: readonly Action[] }
           leftSection={<Icon name="eye" size={15} />}
           onClick={() => setWanted(true)}
         >
-          Ask {rows.length > askAtMost ? `${askAtMost} of the devices` : 'the devices'} what it would hurt
+          Ask {of > asked.length ? `${asked.length} of the devices` : 'the devices'} what it would hurt
         </Button>
       </div>
     )

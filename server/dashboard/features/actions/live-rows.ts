@@ -72,7 +72,7 @@ function follower(queries: QueryClient): (changes: readonly LiveChange[]) => voi
     // Counts and pictures are sums over everything: once every two seconds is live enough for them.
     summary ??= window.setTimeout(() => {
       summary = undefined
-      for (const key of ['pending-count', 'summary', 'batch', 'of-device'])
+      for (const key of ['pending-count', 'counts', 'summary', 'batch', 'of-device'])
         void queries.invalidateQueries({ queryKey: ['actions', key] })
     }, 2_000)
   }

@@ -13,6 +13,8 @@ export interface ActionSearch {
   readonly type?: string
   readonly source?: string
   readonly kind?: 'do' | 'undo'
+  /** Ids of device groups. */
+  readonly group?: string
   readonly device?: string
   readonly batch?: string
   readonly target?: string
@@ -39,6 +41,15 @@ const textIn = (search: Record<string, unknown>, name: string): Record<string, s
   return (typeof value === 'string' || typeof value === 'number') && value !== '' ? { [name]: String(value) } : {}
 }
 
+const id = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+const idsIn = (search: Record<string, unknown>, name: string): Record<string, string> => {
+  const value = search[name]
+  if (typeof value !== 'string') return {}
+  const kept = value.split(',').filter((it) => id.test(it))
+  return kept.length === 0 ? {} : { [name]: kept.join(',') }
+}
+
 /** Reads the address; what it does not know it leaves out, so that an old link still opens. */
 export function readActionSearch(search: Record<string, unknown>): ActionSearch {
   return {
@@ -48,6 +59,7 @@ export function readActionSearch(search: Record<string, unknown>): ActionSearch 
     ...listIn(search, 'source'),
     ...(windows.some((it) => it === search.window) ? { window: search.window as Window } : {}),
     ...(search.kind === 'do' || search.kind === 'undo' ? { kind: search.kind } : {}),
+    ...idsIn(search, 'group'),
     ...textIn(search, 'device'),
     ...textIn(search, 'batch'),
     ...textIn(search, 'target'),

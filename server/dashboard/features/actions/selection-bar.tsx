@@ -6,7 +6,8 @@ import { settingsQuery } from '../settings/queries.ts'
 import type { Action, View } from './action.ts'
 import classes from './actions.module.css'
 import { type Deed, obstacle } from './can.ts'
-import { deedWords, plural } from './words.ts'
+import type { Counted } from './queries.ts'
+import { countWords, deedWords, plural } from './words.ts'
 
 const offered: Readonly<Record<View, readonly Deed[]>> = {
   pending: ['approve', 'reject', 'cancel'],
@@ -18,14 +19,19 @@ const offered: Readonly<Record<View, readonly Deed[]>> = {
 export const SelectionBar = ({
   view,
   rows,
-  more,
+  all,
+  everything,
+  chooseEverything,
   act,
   clear,
 }: {
   view: View
   rows: readonly Action[]
-  /** There are rows that are not loaded, and so not chosen. */
-  more: boolean
+  /** How many the filter lets through; null where every one of them is loaded. */
+  all: Counted | null
+  /** Everything that the filter lets through is chosen, loaded or not. */
+  everything: boolean
+  chooseEverything: () => void
   act: (deed: Deed) => void
   clear: () => void
 }) => {
@@ -34,11 +40,19 @@ export const SelectionBar = ({
   const devices = new Set(rows.map((row) => row.device.id)).size
   return (
     <section className={classes.selection} aria-label="Selection">
-      <strong>{plural(rows.length, 'action')} selected</strong>
-      <span className={classes.words}>
-        on {plural(devices, 'device')}
-        {more && rows.length >= 200 ? ' · only what is loaded' : ''}
-      </span>
+      {everything ? (
+        <strong>All {all === null ? '' : countWords(all)} that match are selected</strong>
+      ) : (
+        <>
+          <strong>{plural(rows.length, 'action')} selected</strong>
+          <span className={classes.words}>on {plural(devices, 'device')}</span>
+          {all === null ? null : (
+            <Button size="compact-sm" variant="subtle" onClick={chooseEverything}>
+              Select all {countWords(all)} that match
+            </Button>
+          )}
+        </>
+      )}
       <div className={classes.push}>
         {offered[view].map((deed) => {
           const count = rows.filter((row) => obstacle(deed, row, me, rules) === null).length
@@ -46,7 +60,7 @@ export const SelectionBar = ({
           return (
             <Button key={deed} size="xs" variant={deed === 'approve' ? 'filled' : 'default'} onClick={() => act(deed)}>
               {deedWords[deed].verb}
-              {count === rows.length ? '' : ` ${count} of them`}
+              {everything ? ' all …' : count === rows.length ? '' : ` ${count} of them`}
             </Button>
           )
         })}

@@ -4,6 +4,9 @@ import type { Action } from './action.ts'
 
 export interface Selection {
   readonly ids: ReadonlySet<string>
+  /** Not only these: everything that the filter lets through, loaded or not. */
+  readonly everything: boolean
+  chooseEverything(): void
   toggle(row: Action, reach: Reach): void
   toggleAll(): void
   clear(): void
@@ -13,12 +16,15 @@ const none: ReadonlySet<string> = new Set()
 
 /** Which rows are chosen. A range goes from the last one that was chosen alone. */
 export function useSelection(rows: readonly Action[]): Selection {
-  const [ids, setIds] = useState<ReadonlySet<string>>(none)
+  const [chosen, setIds] = useState<ReadonlySet<string>>(none)
+  const [everything, setEverything] = useState(false)
+  const ids = useMemo(() => (everything ? new Set(rows.map((it) => it.id)) : chosen), [everything, chosen, rows])
   const anchor = useRef<string | null>(null)
   const toggle = useCallback(
     (row: Action, reach: Reach) => {
-      setIds((before) => {
-        const after = new Set(before)
+      setEverything(false)
+      setIds(() => {
+        const after = new Set(ids)
         const from = rows.findIndex((it) => it.id === anchor.current)
         const to = rows.findIndex((it) => it.id === row.id)
         if (reach === 'range' && from >= 0 && to >= 0) {
@@ -28,12 +34,19 @@ export function useSelection(rows: readonly Action[]): Selection {
       })
       anchor.current = row.id
     },
-    [rows],
+    [rows, ids],
   )
-  const toggleAll = useCallback(
-    () => setIds((before) => (before.size >= rows.length ? none : new Set(rows.map((it) => it.id)))),
-    [rows],
+  const toggleAll = useCallback(() => {
+    setEverything(false)
+    setIds(ids.size >= rows.length ? none : new Set(rows.map((it) => it.id)))
+  }, [rows, ids])
+  const chooseEverything = useCallback(() => setEverything(true), [])
+  const clear = useCallback(() => {
+    setEverything(false)
+    setIds(none)
+  }, [])
+  return useMemo(
+    () => ({ ids, everything, chooseEverything, toggle, toggleAll, clear }),
+    [ids, everything, chooseEverything, toggle, toggleAll, clear],
   )
-  const clear = useCallback(() => setIds(none), [])
-  return useMemo(() => ({ ids, toggle, toggleAll, clear }), [ids, toggle, toggleAll, clear])
 }

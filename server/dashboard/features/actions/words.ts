@@ -1,7 +1,11 @@
 import { isActionName, specOf } from '../../../../protocol/actions/index.ts'
 import { visible } from '../../ui/plain-text.tsx'
 import type { Action } from './action.ts'
-import type { Deed } from './can.ts'
+import type { Deed, Subject } from './can.ts'
+import type { Counted } from './queries.ts'
+
+/** A number that was counted up to a limit: past it, there are at least so many. */
+export const countWords = ({ count, more }: Counted): string => `${count.toLocaleString()}${more ? '+' : ''}`
 
 export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${count.toLocaleString()} ${count === 1 ? one : many}`
@@ -17,6 +21,7 @@ export function willDo(row: Action): string {
 
 export interface Gist {
   readonly title: string
+  readonly actions: number
   readonly devices: number
   /** The first few targets. */
   readonly targets: readonly string[]
@@ -26,12 +31,13 @@ export interface Gist {
 const fewTargets = 4
 
 /** What a number of rows comes to, one line for each kind of action. */
-export function gistOf(rows: readonly Action[], deed: Deed): readonly Gist[] {
+export function gistOf(rows: readonly Subject[], deed: Deed): readonly Gist[] {
   const groups = Map.groupBy(rows, (row) => (deed === 'undo' ? (row.undoTitle ?? row.title) : row.title))
   return [...groups].map(([title, members]) => {
-    const targets = [...new Set(members.map((row) => visible(row.target.label)))]
+    const targets = [...new Set(members.flatMap((row) => (row.target === null ? [] : visible(row.target.label))))]
     return {
       title,
+      actions: members.length,
       devices: new Set(members.map((row) => row.device.id)).size,
       targets: targets.slice(0, fewTargets),
       more: Math.max(0, targets.length - fewTargets),

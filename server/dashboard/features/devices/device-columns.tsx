@@ -7,6 +7,7 @@ import { plural } from '../actions/words.ts'
 import { isolationOf } from './capability.ts'
 import classes from './devices.module.css'
 import type { Device } from './queries.ts'
+import { SimulatedMark } from './simulated-mark.tsx'
 
 /** Whether the device is there now, as picture and words. */
 export const Presence = ({ device }: { device: Device }) => {
@@ -40,7 +41,7 @@ export const deviceColumns: readonly Column<Device>[] = [
     cell: (it) => (
       <span className={classes.name}>
         <bdi title={visible(it.name)}>{visible(it.name)}</bdi>
-        {it.simulated ? <span className={classes.simulated}>simulated</span> : null}
+        {it.simulated ? <SimulatedMark /> : null}
       </span>
     ),
   },
@@ -119,7 +120,9 @@ export const compactDevice = (it: Device) => {
   return (
     <div className={bars.compact}>
       <div className={bars.compactTop}>
-        <span className={bars.title}>{visible(it.name)}</span>
+        <span className={bars.title}>
+          {visible(it.name)} {it.simulated ? <SimulatedMark /> : null}
+        </span>
         <Presence device={it} />
       </div>
       <span className={bars.none}>

@@ -21,6 +21,7 @@ import classes from './devices.module.css'
 import { RespondMenu } from './devices-page.tsx'
 import { type Device, deviceQuery } from './queries.ts'
 import { RespondSheet } from './respond-sheet.tsx'
+import { SimulatedMark } from './simulated-mark.tsx'
 
 export const DevicePage = () => {
   const { id } = useParams({ from: '/inside/devices/$id' })
@@ -50,7 +51,7 @@ export const DevicePage = () => {
         about={
           <>
             <Presence device={device} /> · {visible(device.facts.osName)} {visible(device.facts.osVersion)}
-            {device.simulated ? ' · simulated' : ''} <IsolatedMark device={device} />
+            {device.simulated ? <SimulatedMark /> : null} <IsolatedMark device={device} />
           </>
         }
       >

@@ -12,7 +12,7 @@ import { useNarrow } from '../../ui/narrow.ts'
 import { PageHead } from '../../ui/page-head.tsx'
 import { visible } from '../../ui/plain-text.tsx'
 import { EmptyState, Trouble } from '../../ui/screens.tsx'
-import { sortRows, useTableLayout } from '../../ui/table-layout.ts'
+import { useSorted, useTableLayout } from '../../ui/table-layout.ts'
 import bars from '../actions/actions.module.css'
 import chips from '../actions/filters.module.css'
 import { LoadingRows } from '../actions/loading-rows.tsx'
@@ -58,7 +58,7 @@ export const DevicesPage = () => {
           )),
     )
   }, [data, q, chosen])
-  const rows = useMemo(() => sortRows(found, deviceColumns, layout.sort), [found, layout.sort])
+  const rows = useSorted(found, deviceColumns, layout.sort)
   const open = useCallback(
     (device: Device) => void navigate({ to: '/devices/$id', params: { id: device.id } }),
     [navigate],
