@@ -8,7 +8,7 @@ import { withdraw } from './cancel.ts'
 import { mayStillAsk } from './decide.ts'
 import type { ActionDeps } from './deps.ts'
 import { type ActionRow, findAction } from './life.ts'
-import { takeReports } from './reports.ts'
+import { takeTogether } from './take-together.ts'
 
 /**
  * INVARIANTS
@@ -25,13 +25,7 @@ const ordersAtOnce = 500
 export const createActions = (deps: ActionDeps): Actions => ({
   ordersFor: (device) => ordersFor(deps, device),
   sending: (actions) => markSent(deps, actions),
-  take: async (device, reports) => {
-    const { stored, confirmed } = await deps.store.write((transaction) =>
-      takeReports(deps, transaction, device, reports),
-    )
-    if (confirmed) deps.devices.nudge(device)
-    return { stored }
-  },
+  take: takeTogether(deps),
   cancelsFor: (device) => cancelsFor(deps.store.read, device),
   keyStatements: async () => deps.keys.statements(),
 })

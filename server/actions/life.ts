@@ -11,7 +11,7 @@ import type { ActionDeps } from './deps.ts'
 
 /**
  * INVARIANTS
- * - Nothing else changes the status or the effect of an action, and nothing changes them but along the table of legal transitions
+ * - Nothing but this and steps.ts changes the status or the effect of an action, and nothing changes them but along the table of legal transitions
  *   (LIFE1). What is illegal changes nothing and comes back with its code.
  * - A change, its audit entry and its event are one transaction. Every change takes the number of its event as the row's revision.
  */
@@ -71,10 +71,6 @@ export async function moveAction(
   return moved[0] ?? refused[0]?.code ?? 'internal'
 }
 
-/** Notes that an effect was proved once more. Nobody is woken for it: devices prove what is in force whenever they connect. */
-export const renewProof = (transaction: Transaction<Schema>, id: ActionId, at: number) =>
-  updateActions(transaction, [{ id, set: { proved_at: at } }])
-
 /** Changes what is not status or effect, and lets those who watch know. */
 export const touchActions = (
   deps: Pick<ActionDeps, 'source'>,
@@ -102,7 +98,7 @@ async function update(
 }
 
 /** Leaves out the standing that stays as it is: writing a column costs the upkeep of each index it is in. */
-function withoutWhatIs(row: ActionRow, set: Partial<ActionRow>): Partial<ActionRow> {
+export function withoutWhatIs(row: ActionRow, set: Partial<ActionRow>): Partial<ActionRow> {
   const { status, effect, ...rest } = set
   return {
     ...rest,

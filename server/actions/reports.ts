@@ -1,21 +1,15 @@
 import type { Transaction } from 'kysely'
-import { RecourseError } from '../../protocol/errors.ts'
+import { type ErrorCode, RecourseError } from '../../protocol/errors.ts'
 import type { ActionId, DeviceId } from '../../protocol/ids.ts'
 import type { InForceEntry, Report } from '../../protocol/messages.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { type Effect, hasEnded, type LifeEvent } from '../../protocol/status.ts'
 import { appendEvents } from '../live/feed.ts'
+import { prepare } from '../store/prepared.ts'
 import type { Schema } from '../store/schema.ts'
 import type { ActionDeps } from './deps.ts'
-import {
-  type ActionChange,
-  type ActionRow,
-  findAction,
-  mayBeInForce,
-  moveAction,
-  renewProof,
-  touchActions,
-} from './life.ts'
+import { type ActionChange, type ActionRow, mayBeInForce, touchActions } from './life.ts'
+import { newSteps, type Steps } from './steps.ts'
 
 /**
  * INVARIANTS
@@ -24,49 +18,78 @@ import {
  * - After a gap nothing is taken: the device sends the missing one again.
  * - A device speaks for its own actions only. What is illegal or foreign is logged, changes nothing, and is acknowledged all the same:
  *   sending it again would not make it better.
+ * - Reports of many devices may be taken in one go. Those of one device are taken in the order of their numbers; what the gathered
+ *   steps have left is written down before anything else reads or changes an action.
  */
 
-export interface Taken {
-  readonly stored: number
-  /** An order was confirmed or ended, so that the next one may go out. */
-  readonly confirmed: boolean
+/** What one device says. */
+export interface Told {
+  readonly device: DeviceId
+  readonly reports: readonly { readonly sequence: number; readonly report: Report }[]
 }
 
 interface Taking {
   readonly deps: ActionDeps
   readonly transaction: Transaction<Schema>
   readonly device: DeviceId
+  readonly steps: Steps
 }
 
-/** Takes what a device says, in the order of its numbers. Throws RecourseError `not_found` for a device that is unknown. */
+const storedOf = prepare<{ device: DeviceId }, { id: DeviceId; stored_sequence: number }>((db, slot) =>
+  db.selectFrom('device').select(['id', 'stored_sequence']).where('id', '=', slot('device')),
+)
+const setStored = prepare<{ device: DeviceId; stored: number }, unknown>((db, slot) =>
+  db
+    .updateTable('device')
+    .set({ stored_sequence: slot('stored') })
+    .where('id', '=', slot('device')),
+)
+
+/**
+ * Takes what devices say, each in the order of its numbers. The answers, in the order of the devices, say up to where each is stored.
+ * Throws RecourseError `not_found` for a device that is unknown.
+ */
 export async function takeReports(
   deps: ActionDeps,
   transaction: Transaction<Schema>,
-  device: DeviceId,
-  reports: readonly { sequence: number; report: Report }[],
-): Promise<Taken> {
-  const known = await transaction
-    .selectFrom('device')
-    .select('stored_sequence')
-    .where('id', '=', device)
-    .executeTakeFirst()
-  if (known === undefined) throw new RecourseError('not_found', `there is no device ${device}`)
-  let stored = known.stored_sequence
-  let confirmed = false
-  for (const { sequence, report } of reports) {
-    if (sequence <= stored) continue
-    if (sequence > stored + 1) break
-    stored = sequence
-    await takeOne({ deps, transaction, device }, report)
-    if (report.kind === 'received' || report.kind === 'ended') confirmed = true
+  all: readonly Told[],
+): Promise<number[]> {
+  const devices = [...new Set(all.map((it) => it.device))]
+  const known = await storedOf.many(
+    transaction,
+    devices.map((device) => ({ device })),
+  )
+  const before = new Map(known.map((it) => [it.id, it.stored_sequence]))
+  const stored = new Map(before)
+  const steps = newSteps(deps, transaction)
+  await steps.load(all.flatMap((it) => it.reports.flatMap(({ report }) => actionIn(report) ?? [])))
+  const answers: number[] = []
+  for (const { device, reports } of all) {
+    let last = stored.get(device)
+    if (last === undefined) throw new RecourseError('not_found', `there is no device ${device}`)
+    for (const { sequence, report } of reports) {
+      if (sequence <= last) continue
+      if (sequence > last + 1) break
+      last = sequence
+      await takeOne({ deps, transaction, device, steps }, report)
+    }
+    stored.set(device, last)
+    answers.push(last)
   }
-  if (stored > known.stored_sequence) {
-    await transaction.updateTable('device').set({ stored_sequence: stored }).where('id', '=', device).execute()
-  }
-  return { stored, confirmed }
+  await steps.flush()
+  await setStored.many(
+    transaction,
+    [...stored].flatMap(([device, last]) => (last === before.get(device) ? [] : [{ device, stored: last }])),
+  )
+  return answers
 }
 
+/** The action whose step a report tells of. */
+const actionIn = (report: Report): ActionId | null =>
+  report.kind === 'received' || report.kind === 'begun' || report.kind === 'ended' ? report.actionId : null
+
 async function takeOne(taking: Taking, report: Report): Promise<void> {
+  const { deps, transaction, device, steps } = taking
   switch (report.kind) {
     case 'received':
       return moved(taking, report.actionId, 'action.delivered', { kind: 'deliver' }, report.at, (at) => ({
@@ -84,11 +107,12 @@ async function takeOne(taking: Taking, report: Report): Promise<void> {
       return cancelAnswered(taking, report)
     case 'alert': {
       const { kind: _, at, ...alert } = report
-      const body = { device: taking.device, saidAt: at, ...alert }
-      await taking.deps.audit.append(taking.transaction, { actor: actor(taking), kind: 'device.alert', body })
-      await appendEvents(taking.transaction, taking.deps.source.nowMs(), [{ type: 'device.alert', body }])
-      await taking.deps.takeAlert?.(taking.transaction, taking.device, report)
-      return
+      const body = { device, saidAt: at, ...alert }
+      await steps.flush()
+      await deps.audit.append(transaction, { actor: actor(taking), kind: 'device.alert', body })
+      await appendEvents(transaction, deps.source.nowMs(), [{ type: 'device.alert', body }])
+      await deps.takeAlert?.(transaction, device, report)
+      return steps.forget()
     }
   }
 }
@@ -97,7 +121,7 @@ const actor = ({ device }: Taking) => `device:${device}`
 
 /** The row, when it is of this device. */
 async function own(taking: Taking, id: ActionId): Promise<ActionRow | null> {
-  const row = await findAction(taking.transaction, id)
+  const row = await taking.steps.row(id)
   if (row !== undefined && row.device_id === taking.device) return row
   taking.deps.log.warn({ device: taking.device, action: id }, 'a report about an action that is not of this device')
   return null
@@ -121,15 +145,12 @@ async function moved(
   const row = await own(taking, id)
   if (row === null) return
   const deed = { actor: actor(taking), kind, body: { ...body, saidAt: said } }
-  const at = heldTime(taking, row, said)
-  const next = await moveAction(taking.deps, taking.transaction, { row, event, set: set(at) }, deed)
-  if (typeof next === 'string') {
-    taking.deps.log.info(
-      { device: taking.device, action: id, code: next, event: event.kind },
-      'a report changed nothing',
-    )
-  }
+  const next = taking.steps.take({ row, event, set: set(heldTime(taking, row, said)) }, deed)
+  if (typeof next === 'string') changedNothing(taking, id, next, event.kind)
 }
+
+const changedNothing = ({ deps, device }: Taking, action: ActionId, code: ErrorCode, event: string): void =>
+  deps.log.info({ device, action, code, event }, 'a report changed nothing')
 
 const effectOf = (outcome: Outcome): Effect =>
   outcome.status === 'succeeded' || outcome.status === 'failed' ? outcome.effect : 'none'
@@ -139,9 +160,7 @@ async function ended(taking: Taking, id: ActionId, outcome: Outcome): Promise<vo
   if (row === null) return
   const effect = effectOf(outcome)
   const at = heldTime(taking, row, outcome.at)
-  const next = await moveAction(
-    taking.deps,
-    taking.transaction,
+  const next = taking.steps.take(
     {
       row,
       event: { kind: 'end', status: outcome.status, effect },
@@ -149,14 +168,15 @@ async function ended(taking: Taking, id: ActionId, outcome: Outcome): Promise<vo
     },
     { actor: actor(taking), kind: `action.${outcome.status}`, body: { outcome: { ...outcome } } },
   )
-  if (typeof next === 'string') {
-    taking.deps.log.info({ device: taking.device, action: id, code: next, event: 'end' }, 'a report changed nothing')
-    return
-  }
-  if (next.undo_of === null) return
-  if (outcome.status === 'succeeded') await prove(taking, next.undo_of, 'reverted', at, { undo: id })
-  if (outcome.status === 'failed' && effect === 'unknown')
-    await prove(taking, next.undo_of, 'unknown', at, { undo: id })
+  if (typeof next === 'string') return changedNothing(taking, id, next, 'end')
+  const proved = next.undo_of === null ? null : effectOfUndone(outcome)
+  if (next.undo_of !== null && proved !== null) await prove(taking, next.undo_of, proved, at, { undo: id })
+}
+
+/** What the end of an undo says of the effect that it was to take back; null for nothing. */
+function effectOfUndone(outcome: Outcome): Effect | null {
+  if (outcome.status === 'succeeded') return 'reverted'
+  return outcome.status === 'failed' && outcome.effect === 'unknown' ? 'unknown' : null
 }
 
 /** Takes the word of the device on an effect; one that says nothing new only renews the time of the proof. */
@@ -170,20 +190,19 @@ async function prove(
   const row = await own(taking, id)
   if (row === null) return
   if (row.effect === effect) {
-    if (at > (row.proved_at ?? 0)) await renewProof(taking.transaction, id, at)
+    if (at > (row.proved_at ?? 0)) taking.steps.renewProof(id, at)
     return
   }
   if (effect === 'none') return
   const deed = { actor: actor(taking), kind: `action.effect-${effect}`, body: { ...why, was: row.effect } }
-  const event = { kind: 'prove', effect } as const
-  const next = await moveAction(taking.deps, taking.transaction, { row, event, set: { proved_at: at } }, deed)
-  if (typeof next !== 'string') return
-  taking.deps.log.info({ device: taking.device, action: id, code: next, event: 'prove' }, 'a report changed nothing')
+  const next = taking.steps.take({ row, event: { kind: 'prove', effect }, set: { proved_at: at } }, deed)
+  if (typeof next === 'string') changedNothing(taking, id, next, 'prove')
 }
 
 async function effectSaid(taking: Taking, report: Extract<Report, { kind: 'effect' }>): Promise<void> {
   const at = Math.min(report.at, taking.deps.source.nowMs())
   if (report.cause === 'tampered') {
+    await taking.steps.flush()
     await taking.deps.audit.append(taking.transaction, {
       actor: actor(taking),
       kind: 'action.tampered',
@@ -197,19 +216,20 @@ const longestStatement = 10_000
 
 /** The device's own list of what is in force is compared with ours; what it no longer names is unknown until it says more (LIFE2). */
 async function inForceSaid(taking: Taking, entries: readonly InForceEntry[], said: number): Promise<void> {
-  const { deps, transaction, device } = taking
+  const { deps, transaction, device, steps } = taking
   const now = deps.source.nowMs()
   await transaction
     .updateTable('device')
     .set({ in_force: JSON.stringify(entries), in_force_at: Math.min(said, now) })
     .where('id', '=', device)
     .execute()
-  const named = new Set<ActionId>()
+  const named = new Set(entries.map((it) => it.actionId))
+  await steps.load(named)
   for (const entry of entries) {
-    named.add(entry.actionId)
     await prove(taking, entry.actionId, entry.effect, Math.min(entry.provedAt, now), { cause: 'in-force' })
   }
   if (entries.length >= longestStatement) return
+  await steps.flush()
   const ours = await transaction
     .selectFrom('action')
     .select(['id', 'status'])
@@ -238,10 +258,12 @@ async function cancelAnswered(taking: Taking, report: Extract<Report, { kind: 'c
     )
   }
   if (hasEnded(row.status) || row.cancel_requested_at === null) return
+  await taking.steps.flush()
   await touchActions(taking.deps, taking.transaction, [{ row, set: { cancel_refused_at: at } }])
   await taking.deps.audit.append(taking.transaction, {
     actor: actor(taking),
     kind: 'action.cancel-too-late',
     body: { actions: [row.id], saidAt: report.at },
   })
+  taking.steps.forget()
 }

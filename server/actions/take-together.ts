@@ -1,0 +1,56 @@
+import type { DeviceId } from '../../protocol/ids.ts'
+import type { Actions } from '../gateway/seam.ts'
+import type { ActionDeps } from './deps.ts'
+import { type Told, takeReports } from './reports.ts'
+
+/**
+ * INVARIANTS
+ * - What devices say while a write is on its way waits for the next one, and then all of it is one write.
+ * - Where one of them cannot be taken, nobody's was: each is then taken on its own, so that none stands or falls with another.
+ */
+
+/** So many devices share a write; it holds up everything else only for so long. */
+const devicesAtOnce = 256
+
+interface Waiting extends Told {
+  resolve(stored: number): void
+  reject(failure: unknown): void
+}
+
+/** Takes reports of many devices, arriving side by side, in few writes. */
+export function takeTogether(deps: ActionDeps): Actions['take'] {
+  const waiting: Waiting[] = []
+  let working = false
+
+  const work = async () => {
+    working = true
+    while (waiting.length > 0) {
+      let some: Waiting[] = []
+      try {
+        const stored = await deps.store.write((transaction) => {
+          some = waiting.splice(0, devicesAtOnce)
+          return takeReports(deps, transaction, some)
+        })
+        for (const [at, { resolve }] of some.entries()) resolve(stored[at] ?? 0)
+      } catch (failure) {
+        // A store that takes no more writes has not even begun.
+        if (some.length === 0) for (const { reject } of waiting.splice(0)) reject(failure)
+        else await Promise.all(some.map(takeAlone))
+      }
+    }
+    working = false
+  }
+  const takeAlone = async (one: Waiting) => {
+    try {
+      const [stored] = await deps.store.write((transaction) => takeReports(deps, transaction, [one]))
+      one.resolve(stored ?? 0)
+    } catch (failure) {
+      one.reject(failure)
+    }
+  }
+  return (device: DeviceId, reports) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ device, reports, resolve: (stored) => resolve({ stored }), reject })
+      if (!working) void work()
+    })
+}
