@@ -23,9 +23,9 @@ import { createSealer } from './devices/sealer.ts'
 import type { Devices } from './gateway/seam.ts'
 import { groupRoutes } from './groups/routes.ts'
 import { enforceRules, recogniseCallers } from './http/access.ts'
+import { limitsRoutes } from './http/limits-routes.ts'
 import { measure } from './http/metrics.ts'
 import { answerProblems } from './http/problems.ts'
-import { limitsRoutes } from './http/limits-routes.ts'
 import { limitRates, type RateLimits } from './http/rate-limit.ts'
 import { settingsRoutes } from './http/settings-routes.ts'
 import { reconsiderOpen } from './investigations/reconsider.ts'
@@ -40,6 +40,7 @@ import { peopleRoutes } from './people/routes.ts'
 import { rolloutRoutes } from './rollouts/routes.ts'
 import type { Source } from './source.ts'
 import type { Store } from './store/store.ts'
+import { vaultRoutes } from './vault/routes.ts'
 
 export interface AppDeps {
   readonly store: Store
@@ -161,6 +162,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   investigationRoutes(app, { ...deciding, cursors })
   groupRoutes(app, deciding)
   rolloutRoutes(app, deciding)
+  vaultRoutes(app, { ...deciding, cursors })
   summaryRoutes(app, { store, devices, source, cursors })
   auditRoutes(app, { store, audit, signer: keys.audit, source, cursors })
   liveRoutes(app, { store, feed })

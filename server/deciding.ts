@@ -7,12 +7,14 @@ import { followInvestigations, sweepInvestigations } from './investigations/prog
 import { reconsiderDevices } from './investigations/reconsider.ts'
 import { followRollouts, sweepRollouts } from './rollouts/waves.ts'
 import type { Schema } from './store/schema.ts'
+import { followVault } from './vault/follow.ts'
 
 /** The action center with everything that decides hung onto the life of its actions. */
 export function withDeciding(bare: Omit<ActionDeps, 'afterMove' | 'takeAlert'>): ActionDeps {
   const deps: ActionDeps = {
     ...bare,
     afterMove: async (transaction, moved) => {
+      await followVault(transaction, moved)
       await followInvestigations(deps, transaction, moved)
       await followRollouts(deps, transaction, moved)
     },

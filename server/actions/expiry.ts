@@ -104,7 +104,7 @@ export async function pruneHistory({ store, source }: ActionDeps): Promise<numbe
         .select('id')
         .where('created_at', '<', before)
         .where('ended_at', '<', before)
-        .where('effect', 'in', ['none', 'reverted', 'lapsed'])
+        .where('effect', 'in', ['none', 'reverted', 'lapsed', 'purged'])
         .where((it) =>
           it.or([
             it('undo_of', 'is', null),

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { specOf } from '../../protocol/actions/index.ts'
+import { catalogue, specOf } from '../../protocol/actions/index.ts'
 import { decode } from '../../protocol/codec.ts'
 import { RecourseError } from '../../protocol/errors.ts'
-import type { ActionId, DeviceId } from '../../protocol/ids.ts'
-import { leaf, mandate, type Order } from '../../protocol/mandate.ts'
+import { type ActionId, actionId, type DeviceId } from '../../protocol/ids.ts'
+import { type Leaf, leaf, mandate, type Order } from '../../protocol/mandate.ts'
 import { rootFrom } from '../../protocol/merkle.ts'
 import type { InForceEntry, Report } from '../../protocol/messages.ts'
-import type { Outcome, Preview } from '../../protocol/outcome.ts'
+import type { Evidence, Outcome, Preview } from '../../protocol/outcome.ts'
 import type { Actions, Devices, PreviewAsk } from '../gateway/seam.ts'
 
 /**
@@ -37,6 +37,14 @@ interface Known {
   state: 'received' | 'begun' | 'ended'
 }
 
+/** A vault says what it has taken; here, every file has as many bytes as its path has letters. */
+function held(action: string, share: Leaf, at: number): Evidence[] {
+  if (action !== 'quarantine-file' || share.kind !== 'do') return []
+  const { path, sha256: pinned } = catalogue['quarantine-file'].params.parse(share.params)
+  const file = { path, sha256: pinned, sizeBytes: path.length }
+  return [{ subject: 'vault', found: 'it is here', holds: true, at, file }]
+}
+
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest()
 
 export function newFakeFleet(nowMs: () => number, actions: () => Actions): FakeFleet {
@@ -48,6 +56,7 @@ export function newFakeFleet(nowMs: () => number, actions: () => Actions): FakeF
     const cancelled = new Set<ActionId>()
     const effects = new Map<ActionId, InForceEntry>()
     const outbox: { sequence: number; report: Report }[] = []
+    const purged: Report[] = []
     let stored = 0
     const self = {
       connected: true,
@@ -107,6 +116,7 @@ export function newFakeFleet(nowMs: () => number, actions: () => Actions): FakeF
       if (self.temper === 'hold') return
       known.state = 'ended'
       self.say({ kind: 'ended', actionId: action, outcome: outcomeOf(action, known.order) })
+      for (const report of purged.splice(0)) self.say(report)
     }
 
     const outcomeOf = (action: ActionId, order: Order): Outcome => {
@@ -121,12 +131,22 @@ export function newFakeFleet(nowMs: () => number, actions: () => Actions): FakeF
         return { status: 'failed', code: 'no_space', detail: 'full', effect: 'none', evidence: [], at }
       }
       self.done.push(action)
-      const evidence = [{ subject: 'model', found: 'as it should be', holds: true, at }]
+      const evidence = [
+        { subject: 'model', found: 'as it should be', holds: true, at },
+        ...held(told.action, share, at),
+      ]
       if (share.kind === 'undo') {
         if (!effects.delete(share.undoOf)) return { status: 'refused', code: 'nothing_to_undo', detail: '', at }
         return { status: 'succeeded', effect: 'none', evidence, gaps: [], summary: 'put back', at }
       }
       specOf(told.action).params.parse(share.params)
+      if (told.action === 'purge-quarantine') {
+        const { quarantine } = catalogue['purge-quarantine'].params.parse(share.params)
+        const known = actionId.parse(quarantine)
+        if (!effects.delete(known))
+          return { status: 'refused', code: 'target_not_found', detail: 'not in the vault', at }
+        purged.push({ kind: 'effect', actionId: known, effect: 'purged', cause: 'purged', evidence, at })
+      }
       const lasting = 'inverse' in specOf(told.action).undo
       if (lasting) {
         effects.set(action, {

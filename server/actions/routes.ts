@@ -8,7 +8,7 @@ import { type ActionId, actionId, batchId } from '../../protocol/ids.ts'
 import { comment } from '../../protocol/mandate.ts'
 import { preview } from '../../protocol/outcome.ts'
 import { callerOf } from '../http/access.ts'
-import { type Answer, answerOnce } from '../http/answer-once.ts'
+import { answerOnce } from '../http/answer-once.ts'
 import { seenBy } from '../people/scope.ts'
 import type { Schema } from '../store/schema.ts'
 import { batchView, viewBatch } from './batches.ts'
@@ -21,17 +21,14 @@ import { exportQuery, historyCsv, historyJson, historyPage, historyQuery } from 
 import { inForceNow, inForcePage, inForceQuery } from './in-force.ts'
 import { type ActionRow, actionsById } from './life.ts'
 import { previewAction, previewWish } from './preview.ts'
-import { type Requested, requestActions, wish } from './request.ts'
+import { requestActions, wish } from './request.ts'
+import { answerRequested, requested } from './requested.ts'
 import { requestUndo, undoWish } from './undo.ts'
 import { actionView, viewActions } from './views.ts'
 
 export interface ActionRoutesDeps extends ActionDeps {
   readonly cursors: Cursors
 }
-
-const requested = z
-  .strictObject({ actions: z.array(actionView.extend({ alreadyOpen: z.boolean() })) })
-  .meta({ id: 'Requested' })
 
 const decided = z
   .strictObject({
@@ -66,15 +63,6 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
   const nudgeFor = (rows: readonly ActionRow[]) => () => {
     for (const device of new Set(rows.map((row) => row.device_id))) devices.nudge(device)
   }
-  const answerRequested = async (transaction: Transaction<Schema>, found: readonly Requested[]): Promise<Answer> => {
-    const views = await viewActions(
-      transaction,
-      found.map((it) => it.row),
-    )
-    const actions = views.map((view, at) => ({ ...view, alreadyOpen: found[at]?.alreadyOpen ?? false }))
-    const status = found.some((it) => !it.alreadyOpen) ? 201 : 200
-    return { status, body: { actions }, after: nudgeFor(found.map((it) => it.row)) }
-  }
 
   app.get(
     '/v1/catalogue',
@@ -100,7 +88,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
     },
     async (request, reply) =>
       answerOnce(deps, request, reply, async (transaction, caller) =>
-        answerRequested(transaction, await requestActions(deps, transaction, caller, request.body)),
+        answerRequested(deps, transaction, await requestActions(deps, transaction, caller, request.body)),
       ),
   )
 
@@ -224,7 +212,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
     async (request, reply) =>
       answerOnce(deps, request, reply, async (transaction, caller) => {
         const wanted = { ...request.body, actions: [request.params.id], acrossTypes: false }
-        return answerRequested(transaction, await requestUndo(deps, transaction, caller, wanted))
+        return answerRequested(deps, transaction, await requestUndo(deps, transaction, caller, wanted))
       }),
   )
 
@@ -240,7 +228,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
     },
     async (request, reply) =>
       answerOnce(deps, request, reply, async (transaction, caller) =>
-        answerRequested(transaction, await requestUndo(deps, transaction, caller, request.body)),
+        answerRequested(deps, transaction, await requestUndo(deps, transaction, caller, request.body)),
       ),
   )
 

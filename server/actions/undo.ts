@@ -92,6 +92,8 @@ async function checkUndoable(
   if (!caller.permissions.has(`respond:${row.action}`)) throw new RecourseError('forbidden')
   const { undo } = specOf(row.action)
   if ('irreversible' in undo) throw new RecourseError('not_undoable', undo.irreversible)
+  if (row.effect === 'purged')
+    throw new RecourseError('purged', `${row.target_label} was purged from the vault of its device`)
   if (!canBeUndone(row)) throw new RecourseError('nothing_to_undo', `${row.id} has no effect in force`)
   const device = await transaction
     .selectFrom('device')

@@ -128,6 +128,12 @@ export const access: { readonly [route: string]: readonly [Rule, Reach] } = {
   'POST /v1/rollouts/:batch/resume': ['approve', 'scoped'],
   'POST /v1/rollouts/:batch/abort': ['approve', 'scoped'],
 
+  'GET /v1/vault': ['view', 'scoped'],
+  'GET /v1/vault/contents': ['view', 'scoped'],
+  'GET /v1/vault/summary': ['view', 'scoped'],
+  'POST /v1/vault/restore': ['respond', 'scoped'],
+  'POST /v1/vault/purge': ['respond', 'scoped'],
+
   'GET /v1/audit': ['audit-read', 'scoped'],
   'GET /v1/audit/export': ['audit-read', 'whole'],
   'GET /v1/audit/key': ['signed-in', 'none'],

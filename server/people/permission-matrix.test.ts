@@ -212,6 +212,21 @@ const tries: { readonly [route: string]: readonly Try[] } = {
   'POST /v1/rollouts/:batch/abort': [
     { address: (ids) => `/v1/rollouts/${ids.batch}/abort`, body: () => ({ comment }) },
   ],
+  'GET /v1/vault': [
+    {},
+    { address: ({ device }) => `/v1/vault?device=${device}` },
+    { address: () => '/v1/vault?state=all&search=evil' },
+  ],
+  'GET /v1/vault/contents': [{}, { address: ({ device }) => `/v1/vault/contents?device=${device}` }],
+  'GET /v1/vault/summary': [{}, { address: ({ device }) => `/v1/vault/summary?device=${device}` }],
+  'POST /v1/vault/restore': [
+    { body: ({ action }) => ({ items: [action], comment }) },
+    { body: ({ device }) => ({ filter: { device }, comment }) },
+  ],
+  'POST /v1/vault/purge': [
+    { body: ({ action }) => ({ items: [action], comment }) },
+    { body: ({ device }) => ({ filter: { device }, comment }) },
+  ],
   'GET /v1/audit': [{ address: () => '/v1/audit?limit=500' }],
   // Proved by itself, below: it does not end.
   'GET /v1/events': [],

@@ -28,6 +28,7 @@ const narrowed = {
   certificate: (seen) => seen('device_id'),
   break_glass: (seen) => seen('device_id'),
   action: (seen) => seen('device_id'),
+  vault_item: (seen) => seen('device_id'),
   approval: (seen) =>
     `exists (select 1 from ${home}.action as one where one.id = action_id and ${seen('one.device_id')})`,
   batch: (seen) =>

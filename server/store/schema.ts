@@ -4,12 +4,13 @@ import type { ActionId, BatchId, DeviceGroupId, DeviceId, MandateId, OperatorId 
 import type { Effect, Status } from '../../protocol/status.ts'
 import type { DecidingSchema } from './deciding-schema.ts'
 import type { OutboundSchema } from './outbound-schema.ts'
+import type { VaultSchema } from './vault-schema.ts'
 
 /**
  * The tables, for both dialects. Times are milliseconds since 1970, truth values 0 or 1, structured values JSON text,
  * what is signed stays the bytes that were signed.
  */
-export interface Schema extends DecidingSchema, OutboundSchema {
+export interface Schema extends DecidingSchema, OutboundSchema, VaultSchema {
   device: DeviceTable
   enrolment_token: EnrolmentTokenTable
   certificate: CertificateTable

@@ -1,0 +1,30 @@
+import type { Transaction } from 'kysely'
+import * as z from 'zod'
+import type { Answer } from '../http/answer-once.ts'
+import type { Schema } from '../store/schema.ts'
+import type { ActionDeps } from './deps.ts'
+import type { Requested } from './request.ts'
+import { actionView, viewActions } from './views.ts'
+
+/** What came of a request: the rows, and which of them were open already. */
+export const requested = z
+  .strictObject({ actions: z.array(actionView.extend({ alreadyOpen: z.boolean() })) })
+  .meta({ id: 'Requested' })
+
+/** Answers 201, or 200 where nothing is new; afterwards the devices are told. */
+export async function answerRequested(
+  { devices }: Pick<ActionDeps, 'devices'>,
+  transaction: Transaction<Schema>,
+  found: readonly Requested[],
+): Promise<Answer> {
+  const views = await viewActions(
+    transaction,
+    found.map((it) => it.row),
+  )
+  const actions = views.map((view, at) => ({ ...view, alreadyOpen: found[at]?.alreadyOpen ?? false }))
+  const status = found.some((it) => !it.alreadyOpen) ? 201 : 200
+  const after = () => {
+    for (const device of new Set(found.map((it) => it.row.device_id))) devices.nudge(device)
+  }
+  return { status, body: { actions }, after }
+}

@@ -1,0 +1,98 @@
+import type { Transaction } from 'kysely'
+import * as z from 'zod'
+import { catalogue } from '../../protocol/actions/index.ts'
+import { filePath } from '../../protocol/file-path.ts'
+import { type ActionId, actionId } from '../../protocol/ids.ts'
+import { outcome } from '../../protocol/outcome.ts'
+import type { Effect } from '../../protocol/status.ts'
+import type { ActionRow } from '../actions/life.ts'
+import type { Schema } from '../store/schema.ts'
+import type { VaultState } from '../store/vault-schema.ts'
+
+/**
+ * Keeps the list of what lies in the vaults in step with the actions, in the transaction of each step of their lives (VLT6).
+ *
+ * INVARIANTS
+ * - An item is in the list from the moment its device has said that it holds it, and stays there as history until its action is
+ *   forgotten.
+ * - Where and what a quarantine took is what was ordered; a device adds only how large it is. Of what an undo displaced, the device's
+ *   word is all there is.
+ */
+export async function followVault(transaction: Transaction<Schema>, moved: readonly ActionRow[]): Promise<void> {
+  for (const row of moved) {
+    const ends = row.status === 'succeeded' ? endedBy(row) : null
+    if (ends !== null) await nameWhoEnded(transaction, row, ends)
+    const state = row.action === 'quarantine-file' ? stateOf(row.effect) : null
+    if (state !== null) await keep(transaction, row, state)
+  }
+}
+
+function stateOf(effect: Effect): VaultState | null {
+  switch (effect) {
+    case 'none':
+      return null
+    case 'in-force':
+      return 'held'
+    case 'unknown':
+      return 'unsure'
+    case 'reverted':
+    case 'lapsed':
+      return 'restored'
+    case 'purged':
+      return 'purged'
+  }
+}
+
+async function keep(transaction: Transaction<Schema>, row: ActionRow, state: VaultState): Promise<void> {
+  const gone_at = state === 'restored' || state === 'purged' ? row.proved_at : null
+  const taken_at = row.ended_at ?? row.created_at
+  await transaction
+    .insertInto('vault_item')
+    .values({
+      action_id: row.id,
+      device_id: row.device_id,
+      ...fileOf(row),
+      taken_at,
+      state,
+      gone_at,
+      gone_by: null,
+    })
+    .onConflict((it) => it.column('action_id').doUpdateSet({ state, gone_at }))
+    .execute()
+}
+
+const ordered = z.object({ path: filePath, sha256: z.string() })
+
+function fileOf(row: ActionRow): { path: string; sha256: string | null; size_bytes: number | null } {
+  const said = saidFile(row)
+  if (row.kind === 'undo')
+    return { path: row.target_label, sha256: said?.sha256 ?? null, size_bytes: said?.sizeBytes ?? null }
+  const { path, sha256 } = ordered.parse(JSON.parse(row.params))
+  return { path, sha256, size_bytes: said?.sha256 === sha256 ? said.sizeBytes : null }
+}
+
+/** The file that the device says its vault holds. */
+function saidFile(row: ActionRow) {
+  if (row.outcome === null) return null
+  const said = outcome.parse(JSON.parse(row.outcome))
+  if (!('evidence' in said)) return null
+  return said.evidence.find(({ subject, file }) => subject === 'vault' && file !== undefined)?.file ?? null
+}
+
+/** The item that an undo or a purge which has succeeded was about. */
+function endedBy(row: ActionRow): ActionId | null {
+  if (row.kind === 'undo') return row.action === 'quarantine-file' ? row.undo_of : null
+  if (row.action !== 'purge-quarantine') return null
+  return actionId.parse(catalogue['purge-quarantine'].params.parse(JSON.parse(row.params)).quarantine)
+}
+
+/** The device tells of the deed and of the end of the item one after the other, in whatever order they are written down here. */
+async function nameWhoEnded(transaction: Transaction<Schema>, row: ActionRow, item: ActionId): Promise<void> {
+  await transaction
+    .updateTable('vault_item')
+    .set({ gone_by: row.id })
+    .where('action_id', '=', item)
+    .where('device_id', '=', row.device_id)
+    .where('gone_by', 'is', null)
+    .execute()
+}

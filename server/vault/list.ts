@@ -1,0 +1,150 @@
+import { type Kysely, type Selectable, type SqlBool, sql } from 'kysely'
+import * as z from 'zod'
+import { catalogue } from '../../protocol/actions/index.ts'
+import { type ActionId, actionId } from '../../protocol/ids.ts'
+import { timeMs } from '../../protocol/outcome.ts'
+import { status } from '../../protocol/status.ts'
+import { type Cursors, cursorText } from '../actions/cursor.ts'
+import { actionsById } from '../actions/life.ts'
+import { actionView, viewActions } from '../actions/views.ts'
+import { canonicalJson } from '../audit/canonical-json.ts'
+import type { Schema } from '../store/schema.ts'
+import { type VaultItemTable, vaultStates } from '../store/vault-schema.ts'
+import { matching, vaultFilter } from './filter.ts'
+
+export const vaultQuery = vaultFilter.extend({
+  cursor: cursorText.optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+})
+export type VaultQuery = z.infer<typeof vaultQuery>
+
+/** One file that is, or was, in the vault of a device (VLT6). Text from devices is data. */
+const vaultItem = z
+  .strictObject({
+    /** What took it, with device, comment and who decided. */
+    action: actionView,
+    path: z.string(),
+    sha256: z.string().nullable(),
+    /** Null where its agent has not said. */
+    sizeBytes: z.int().nullable(),
+    takenAt: timeMs,
+    state: z.enum(vaultStates),
+    goneAt: timeMs.nullable(),
+    /** The undo or the purge that ended it; null where the device did it by itself. */
+    goneBy: actionId.nullable(),
+    /** On how many devices the same content is in the vault now. */
+    alike: z.int(),
+    /** A restore or a purge of it that has not ended. */
+    waiting: z.strictObject({ action: actionId, deed: z.enum(['restore', 'purge']), status }).nullable(),
+  })
+  .meta({ id: 'VaultItem' })
+
+export const vaultPage = z.strictObject({ items: z.array(vaultItem), next: z.string().nullable() })
+
+type ItemRow = Selectable<VaultItemTable>
+
+/** A page of items, last taken first. */
+export async function listItems(
+  read: Kysely<Schema>,
+  cursors: Cursors,
+  now: number,
+  { cursor, limit, ...filter }: VaultQuery,
+): Promise<z.infer<typeof vaultPage>> {
+  const query = `vault ${canonicalJson(filter)}`
+  const [at, id] = cursor === undefined ? [Number.MAX_SAFE_INTEGER, ''] : cursors.read(query, cursor)
+  const rows = await read
+    .selectFrom('vault_item')
+    .selectAll()
+    .where((it) => matching(it, now, filter))
+    .where(sql<SqlBool>`(taken_at, action_id) < (${at}, ${id})`)
+    .orderBy('taken_at', 'desc')
+    .orderBy('action_id', 'desc')
+    .limit(limit + 1)
+    .execute()
+  const shown = rows.slice(0, limit)
+  const last = shown.at(-1)
+  return {
+    items: await viewItems(read, shown),
+    next: rows.length > limit && last !== undefined ? cursors.write(query, [last.taken_at, last.action_id]) : null,
+  }
+}
+
+async function viewItems(read: Kysely<Schema>, rows: readonly ItemRow[]): Promise<z.infer<typeof vaultItem>[]> {
+  if (rows.length === 0) return []
+  const actions = await actionsById(
+    read,
+    rows.map((row) => row.action_id),
+  )
+  const views = await viewActions(read, actions)
+  const alike = await countAlike(read, rows)
+  const waiting = await openDeeds(read, rows)
+  return views.flatMap((action, at) => {
+    const row = rows[at]
+    if (row === undefined) return []
+    return [
+      {
+        action,
+        path: row.path,
+        sha256: row.sha256,
+        sizeBytes: row.size_bytes,
+        takenAt: row.taken_at,
+        state: row.state,
+        goneAt: row.gone_at,
+        goneBy: row.gone_at === null ? null : row.gone_by,
+        alike: row.sha256 === null ? 0 : (alike.get(row.sha256) ?? 0),
+        waiting: waiting.get(row.action_id) ?? null,
+      },
+    ]
+  })
+}
+
+async function countAlike(read: Kysely<Schema>, rows: readonly ItemRow[]): Promise<ReadonlyMap<string, number>> {
+  const hashes = [...new Set(rows.flatMap(({ sha256 }) => sha256 ?? []))]
+  if (hashes.length === 0) return new Map()
+  const counts = await read
+    .selectFrom('vault_item')
+    .select(['sha256', (it) => it.fn.count<number>('device_id').distinct().as('devices')])
+    .where('sha256', 'in', hashes)
+    .where('state', 'in', ['held', 'unsure'])
+    .groupBy('sha256')
+    .execute()
+  return new Map(counts.flatMap(({ sha256, devices }) => (sha256 === null ? [] : [[sha256, Number(devices)]])))
+}
+
+type Waiting = NonNullable<z.infer<typeof vaultItem>['waiting']>
+
+/** What somebody has asked for and has not ended, by the item it is about; of several the latest. */
+async function openDeeds(read: Kysely<Schema>, rows: readonly ItemRow[]): Promise<ReadonlyMap<ActionId, Waiting>> {
+  const held = rows.filter(({ state }) => state === 'held' || state === 'unsure')
+  const found = new Map<ActionId, Waiting>()
+  if (held.length === 0) return found
+  const open = ['pending-approval', 'queued', 'delivered', 'running'] as const
+  const undos = await read
+    .selectFrom('action')
+    .select(['id', 'undo_of', 'status'])
+    .where(
+      'undo_of',
+      'in',
+      held.map((row) => row.action_id),
+    )
+    .where('status', 'in', open)
+    .orderBy('created_at')
+    .execute()
+  for (const { id, undo_of, status: now } of undos)
+    if (undo_of !== null) found.set(undo_of, { action: id, deed: 'restore', status: now })
+  const purges = await read
+    .selectFrom('action')
+    .select(['id', 'params', 'status'])
+    .where('device_id', 'in', [...new Set(held.map((row) => row.device_id))])
+    .where('target_kind', '=', 'file')
+    .where('target_key', 'in', [...new Set(held.map((row) => row.path))])
+    .where('status', 'in', open)
+    .where('action', '=', 'purge-quarantine')
+    .orderBy('created_at')
+    .execute()
+  for (const { id, params, status: now } of purges) {
+    const { quarantine } = catalogue['purge-quarantine'].params.parse(JSON.parse(params))
+    found.set(actionId.parse(quarantine), { action: id, deed: 'purge', status: now })
+  }
+  return found
+}
