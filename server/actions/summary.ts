@@ -30,7 +30,17 @@ export const summaryView = z
     /** Milliseconds from the request to the decision; null when nothing was decided in the window. */
     timeToDecide: z.strictObject({ median: count, slowest10: count }).nullable(),
     /** One for each day of the window, oldest first. */
-    days: z.array(z.strictObject({ start: z.int(), asked: count, approved: count, rejected: count, undone: count })),
+    days: z.array(
+      /** `decideMs`: the middle of the times from request to decision, of what was decided that day. */
+      z.strictObject({
+        start: z.int(),
+        asked: count,
+        approved: count,
+        rejected: count,
+        undone: count,
+        decideMs: count.nullable(),
+      }),
+    ),
     /** False when the window holds more than was looked at. */
     complete: z.boolean(),
     devices: z.strictObject({ active: count, connected: count, isolated: count }),
@@ -122,6 +132,9 @@ function timeToDecide(rows: readonly Row[]): Summary['timeToDecide'] {
   return median === undefined || slowest10 === undefined ? null : { median, slowest10 }
 }
 
+const middleOf = (times: readonly number[]): number | null =>
+  times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? null
+
 function byDay(rows: readonly Row[], from: number, days: number): Summary['days'] {
   const all = Array.from({ length: days }, (_, at) => ({
     start: from + at * day,
@@ -129,16 +142,20 @@ function byDay(rows: readonly Row[], from: number, days: number): Summary['days'
     approved: 0,
     rejected: 0,
     undone: 0,
+    decideMs: null as number | null,
   }))
+  const times = all.map((): number[] => [])
   for (const row of rows) {
     const asked = all[Math.floor((row.created_at - from) / day)]
     if (asked !== undefined) asked.asked++
     const decided = row.decided_at === null ? undefined : all[Math.floor((row.decided_at - from) / day)]
     if (decided === undefined) continue
+    times[all.indexOf(decided)]?.push(Math.max(0, (row.decided_at ?? 0) - row.created_at))
     if (row.status === 'rejected') decided.rejected++
     else if (row.kind === 'undo') decided.undone++
     else decided.approved++
   }
+  for (const [at, one] of all.entries()) one.decideMs = middleOf(times[at] ?? [])
   return all
 }
 

@@ -79,9 +79,10 @@ const actions = createRoute({
 const devices = createRoute({
   getParentRoute: () => inside,
   path: '/devices',
-  validateSearch: (search): { q?: string } => {
+  validateSearch: (search): { q?: string; show?: string } => {
     const q = textIn(search, 'q')
-    return q === undefined ? {} : { q }
+    const show = textIn(search, 'show')
+    return { ...(q === undefined ? {} : { q }), ...(show === undefined ? {} : { show }) }
   },
   component: lazyRouteComponent(() => import('../features/devices/devices-page.tsx'), 'DevicesPage'),
 })

@@ -27,20 +27,21 @@ const nameOf = (device: Device): string => visible(device.name)
 
 const facets = {
   connected: ['Connected', (it: Device) => it.connected],
-  absent: ['Absent', (it: Device) => !it.connected],
+  absent: ['Absent', (it: Device) => !it.connected && it.status === 'active'],
   isolated: ['Isolated', (it: Device) => isolationOf(it) !== undefined],
   linux: ['Linux', (it: Device) => it.platform === 'linux'],
   windows: ['Windows', (it: Device) => it.platform === 'windows'],
 } as const
 type Facet = keyof typeof facets
+const facetNames = Object.keys(facets) as Facet[]
 
 export const DevicesPage = () => {
-  const { q = '' } = useSearch({ from: '/inside/devices' })
+  const { q = '', show = '' } = useSearch({ from: '/inside/devices' })
   const navigate = useNavigate({ from: '/devices' })
   const may = useMay()
   const narrow = useNarrow()
   const { data, error, isPending, refetch } = useQuery(devicesQuery)
-  const [chosen, setChosen] = useState<readonly Facet[]>([])
+  const chosen = useMemo(() => facetNames.filter((it) => show.split(',').includes(it)), [show])
   const [active, setActive] = useState<string | null>(null)
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set())
   const [respond, setRespond] = useState<ActionName | null>(null)
@@ -59,6 +60,11 @@ export const DevicesPage = () => {
     )
   }, [data, q, chosen])
   const rows = useSorted(found, deviceColumns, layout.sort)
+  const choose = (next: readonly Facet[]) =>
+    void navigate({
+      search: ({ show: _, ...rest }) => (next.length === 0 ? rest : { ...rest, show: next.join(',') }),
+      replace: true,
+    })
   const open = useCallback(
     (device: Device) => void navigate({ to: '/devices/$id', params: { id: device.id } }),
     [navigate],
@@ -140,10 +146,10 @@ export const DevicesPage = () => {
           value={q}
           onChange={(event) => {
             const text = event.currentTarget.value
-            void navigate({ search: text === '' ? {} : { q: text }, replace: true })
+            void navigate({ search: ({ q: _, ...rest }) => (text === '' ? rest : { ...rest, q: text }), replace: true })
           }}
         />
-        {(Object.keys(facets) as Facet[]).map((facet) => {
+        {facetNames.map((facet) => {
           const [label, holds] = facets[facet]
           const on = chosen.includes(facet)
           return (
@@ -153,7 +159,7 @@ export const DevicesPage = () => {
               className={chips.chip}
               data-chosen={on || undefined}
               aria-pressed={on}
-              onClick={() => setChosen(on ? chosen.filter((it) => it !== facet) : [...chosen, facet])}
+              onClick={() => choose(on ? chosen.filter((it) => it !== facet) : [...chosen, facet])}
             >
               {label}
               <span className={chips.count}>{all.filter(holds).length}</span>

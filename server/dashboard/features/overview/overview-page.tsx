@@ -1,7 +1,7 @@
 import { Skeleton } from '@mantine/core'
 import { queryOptions, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import type { ReactNode } from 'react'
+import { type ReactNode, useMemo } from 'react'
 import { get } from '../../app/api.ts'
 import { useNow } from '../../ui/clock.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
@@ -12,7 +12,7 @@ import { ago, span, When } from '../../ui/time.tsx'
 import type { Page } from '../actions/queries.ts'
 import { EffectMark } from '../actions/status.tsx'
 import { plural } from '../actions/words.ts'
-import { DayBars } from './day-bars.tsx'
+import { DaySeries } from './day-series.tsx'
 import classes from './overview.module.css'
 import { ShareBar } from './share-bar.tsx'
 
@@ -36,6 +36,7 @@ export interface Summary {
     readonly approved: number
     readonly rejected: number
     readonly undone: number
+    readonly decideMs: number | null
   }[]
   readonly complete: boolean
   readonly devices: { readonly active: number; readonly connected: number; readonly isolated: number }
@@ -94,13 +95,11 @@ export const OverviewPage = () => {
       ) : (
         <div className={classes.grid}>
           <Needs summary={data} />
-          <section className={`${classes.card} ${classes.main}`}>
-            <h2>Decisions per day</h2>
-            <DayBars days={data.days} />
-          </section>
+          <Decisions summary={data} />
           <Course summary={data} />
           <Holds summary={data} />
           <Fleet summary={data} />
+          <DecisionTime summary={data} />
         </div>
       )}
     </div>
@@ -150,7 +149,7 @@ const Needs = ({ summary }: { summary: Summary }) => {
       key: 'unproven',
       icon: 'warning',
       tone: 'wait',
-      to: { view: 'in-force' },
+      to: { view: 'history', search: { effect: 'unknown', window: 'six-months' } },
       words: `${plural(inForce.unproven, 'effect')} could not be proven last time`,
       more: 'the device did it, but the proof that it holds failed',
     })
@@ -194,6 +193,62 @@ const Needs = ({ summary }: { summary: Summary }) => {
   )
 }
 
+const whole = (value: number): string => value.toLocaleString()
+
+const Decisions = ({ summary: { days } }: { summary: Summary }) => {
+  const sum = (kind: 'approved' | 'undone' | 'rejected') => days.reduce((all, it) => all + it[kind], 0)
+  const starts = useMemo(() => days.map((it) => it.start), [days])
+  const series = useMemo(
+    () => [
+      { name: 'Approved', colour: '--accent', values: days.map((it) => it.approved) },
+      { name: 'Taken back', colour: '--tone-odd', values: days.map((it) => it.undone) },
+      { name: 'Rejected', colour: '--tone-rest', values: days.map((it) => it.rejected) },
+    ],
+    [days],
+  )
+  const told = [
+    <Go key="approved" to={{ view: 'history', search: { kind: 'do' } }}>
+      {whole(sum('approved'))} approved
+    </Go>,
+    <Go key="undone" to={{ view: 'history', search: { kind: 'undo' } }}>
+      {whole(sum('undone'))} taken back
+    </Go>,
+    <Go key="rejected" to={{ view: 'history', search: { status: 'rejected' } }}>
+      {whole(sum('rejected'))} rejected
+    </Go>,
+  ]
+  return (
+    <section className={`${classes.card} ${classes.main}`}>
+      <h2>
+        Decisions per day <span className={classes.quiet}>last {windowDays} days</span>
+      </h2>
+      <DaySeries title="Decisions per day" days={starts} series={series} told={told} form="bars" format={whole} />
+    </section>
+  )
+}
+
+const DecisionTime = ({ summary: { days, timeToDecide } }: { summary: Summary }) => {
+  const starts = useMemo(() => days.map((it) => it.start), [days])
+  const series = useMemo(
+    () => [{ name: 'Middle of the day', colour: '--tone-move', values: days.map((it) => it.decideMs) }],
+    [days],
+  )
+  if (timeToDecide === null) return null
+  const told = [
+    <Go key="decide" to={{ view: 'history' }}>
+      {span(timeToDecide.median)} in the middle of all, {span(timeToDecide.slowest10)} for the slowest tenth
+    </Go>,
+  ]
+  return (
+    <section className={`${classes.card} ${classes.wide}`}>
+      <h2>
+        Time to decide <span className={classes.quiet}>from the request to the decision</span>
+      </h2>
+      <DaySeries title="Time to decide" days={starts} series={series} told={told} form="line" format={span} />
+    </section>
+  )
+}
+
 /** How it went: outcomes, how fast people decide, how much was taken back. */
 const Course = ({ summary: { outcomes, undone, timeToDecide } }: { summary: Summary }) => {
   const ended = outcomes.succeeded + outcomes.failed + outcomes.refused + outcomes.conflict
@@ -214,6 +269,16 @@ const Course = ({ summary: { outcomes, undone, timeToDecide } }: { summary: Summ
         />
       )}
       <dl className={classes.facts}>
+        <dt>Success</dt>
+        <dd>
+          {ended === 0 ? (
+            'nothing ended'
+          ) : (
+            <Go to={{ view: 'history', search: { status: 'succeeded' } }}>
+              {Math.round((outcomes.succeeded / ended) * 100)} % of {plural(ended, 'action')}
+            </Go>
+          )}
+        </dd>
         <dt>Time to decide</dt>
         <dd>
           {timeToDecide === null ? (
@@ -226,7 +291,7 @@ const Course = ({ summary: { outcomes, undone, timeToDecide } }: { summary: Summ
         </dd>
         <dt>Taken back</dt>
         <dd>
-          <Go to={{ view: 'history', search: { kind: 'undo' } }}>
+          <Go to={{ view: 'history', search: { kind: 'undo', status: 'succeeded' } }}>
             {undone === 0 ? 'nothing' : plural(undone, 'action')}
             {undone > 0 && outcomes.succeeded > undone
               ? ` (${Math.round((undone / Math.max(1, outcomes.succeeded - undone)) * 100)} %)`
@@ -276,8 +341,8 @@ const Fleet = ({ summary: { devices } }: { summary: Summary }) => {
       <ShareBar
         label={`Presence of ${devices.active} devices`}
         parts={[
-          { name: 'Connected', count: devices.connected, tone: 'good', devices: true },
-          { name: 'Absent', count: absent, tone: 'rest', devices: true },
+          { name: 'Connected', count: devices.connected, tone: 'good', devices: 'connected' },
+          { name: 'Absent', count: absent, tone: 'rest', devices: 'absent' },
         ]}
       />
       {devices.isolated === 0 ? null : (

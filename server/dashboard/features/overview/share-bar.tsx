@@ -7,8 +7,8 @@ interface Part {
   readonly tone: 'good' | 'bad' | 'refused' | 'odd' | 'rest'
   /** The status whose list stands behind the number. */
   readonly to?: string
-  /** The devices stand behind it. */
-  readonly devices?: boolean
+  /** The devices of this filter stand behind it. */
+  readonly devices?: 'connected' | 'absent'
 }
 
 /** Shares of a whole: a bar to look at, and the numbers beside it, each the way to its list. */
@@ -30,8 +30,10 @@ export const ShareBar = ({ label, parts }: { label: string; parts: readonly Part
           <li key={it.name}>
             <i data-fill={it.tone} />
             <span>{it.name}</span>
-            {it.devices ? (
-              <Link to="/devices">{it.count.toLocaleString()}</Link>
+            {it.devices !== undefined ? (
+              <Link to="/devices" search={{ show: it.devices }}>
+                {it.count.toLocaleString()}
+              </Link>
             ) : (
               <Link to="/actions/$view" params={{ view: 'history' }} search={{ status: it.to } as never}>
                 {it.count.toLocaleString()}

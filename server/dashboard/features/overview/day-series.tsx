@@ -1,0 +1,68 @@
+import { Skeleton } from '@mantine/core'
+import { lazy, type ReactNode, Suspense } from 'react'
+import classes from './overview.module.css'
+import type { TimeChartProps } from './time-chart.tsx'
+
+// Nobody waits for a picture: what it shows stands beside it in words.
+const TimeChart = lazy(() => import('./time-chart.tsx').then((it) => ({ default: it.TimeChart })))
+
+const dayName = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short' })
+
+/** A picture of values day by day, its sums as links to the lists behind them, and every number in a table for whoever wants it. */
+export const DaySeries = ({
+  title,
+  days,
+  series,
+  told,
+  ...chart
+}: TimeChartProps & {
+  title: string
+  /** All of each series in a few words, and the way to the list behind it. */
+  told: readonly ReactNode[]
+}) => {
+  const some = days.flatMap((day, at) => (series.some((it) => (it.values[at] ?? 0) > 0) ? [[day, at] as const] : []))
+  return (
+    <>
+      <Suspense fallback={<Skeleton height={204} />}>
+        <TimeChart days={days} series={series} {...chart} />
+      </Suspense>
+      <ul className={classes.legend}>
+        {series.map((it, at) => (
+          <li key={it.name}>
+            <i aria-hidden="true" style={{ background: `var(${it.colour})` }} />
+            {told[at]}
+          </li>
+        ))}
+      </ul>
+      <details className={classes.numbers}>
+        <summary>{title} as a table</summary>
+        {some.length === 0 ? (
+          <p className={classes.quiet}>On none of these days.</p>
+        ) : (
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Day</th>
+                {series.map((it) => (
+                  <th key={it.name} scope="col">
+                    {it.name}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {some.map(([day, at]) => (
+                <tr key={day}>
+                  <th scope="row">{dayName.format(day)}</th>
+                  {series.map((it) => (
+                    <td key={it.name}>{it.values[at] == null ? '–' : chart.format(it.values[at])}</td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )}
+      </details>
+    </>
+  )
+}

@@ -1,0 +1,120 @@
+import 'uplot/dist/uPlot.min.css'
+import { useComputedColorScheme } from '@mantine/core'
+import { useEffect, useRef, useState } from 'react'
+import uPlot from 'uplot'
+import classes from './time-chart.module.css'
+
+export interface Series {
+  readonly name: string
+  /** A colour token of the visual language, as `--accent`. */
+  readonly colour: string
+  /** One for each day; null where there is nothing to say. */
+  readonly values: readonly (number | null)[]
+}
+
+export interface TimeChartProps {
+  /** Beginning of each day, milliseconds since 1970. */
+  readonly days: readonly number[]
+  readonly series: readonly Series[]
+  /** `bars` are stacked on one another; a `line` goes past days without a value. */
+  readonly form: 'bars' | 'line'
+  readonly format: (value: number) => string
+}
+
+const height = 180
+const dayName = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' })
+
+/** Values day by day, to look at and to point at. It is hidden from those who do not see it: the same numbers stand in a table beside it. */
+export const TimeChart = ({ days, series, form, format }: TimeChartProps) => {
+  const box = useRef<HTMLDivElement>(null)
+  const scheme = useComputedColorScheme()
+  const [at, setAt] = useState<number | null>(null)
+  useEffect(() => {
+    const target = box.current
+    if (target === null) return
+    // A colour that depends on light and dark is known only once it is used somewhere.
+    const colour = (token: string) => {
+      target.style.color = `var(${token})`
+      return getComputedStyle(target).color
+    }
+    const drawn = form === 'bars' ? stacked(series) : series
+    const [ink, line] = [colour('--ink-2'), colour('--line')]
+    const font = `11px ${getComputedStyle(target).fontFamily}`
+    const axis = { stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { show: false } }
+    const bars = uPlot.paths.bars?.({ size: [0.68, 40] })
+    const options: uPlot.Options = {
+      width: target.clientWidth,
+      height,
+      padding: [8, 4, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, points: { show: form === 'line' }, drag: { x: false, y: false } },
+      scales: {
+        x: { time: false, range: (_, from, to) => [from - 0.6, to + 0.6] },
+        y: { range: (_, __, most) => [0, Math.max(form === 'bars' ? 4 : 1, most * 1.08)] },
+      },
+      axes: [
+        {
+          ...axis,
+          grid: { show: false },
+          size: 26,
+          space: 64,
+          incrs: [1, 2, 5, 7, 10, 14],
+          values: (_, splits) => splits.map((it) => (days[it] === undefined ? '' : dayName.format(days[it]))),
+        },
+        {
+          ...axis,
+          size: form === 'bars' ? 40 : 64,
+          space: 42,
+          ...(form === 'bars' ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000] } : {}),
+          values: (_, splits) => splits.map(format),
+        },
+      ],
+      series: [
+        {},
+        ...drawn.map(
+          (it): uPlot.Series => ({
+            label: it.name,
+            stroke: colour(it.colour),
+            ...(form === 'bars'
+              ? {
+                  fill: colour(it.colour),
+                  width: 0,
+                  points: { show: false },
+                  ...(bars === undefined ? {} : { paths: bars }),
+                }
+              : { width: 2, spanGaps: true, points: { show: true, size: 5, fill: colour(it.colour) } }),
+          }),
+        ),
+      ],
+      hooks: { setCursor: [(chart) => setAt(chart.cursor.idx ?? null)] },
+    }
+    const chart = new uPlot(options, [days.map((_, day) => day), ...drawn.map((it) => [...it.values])], target)
+    const observer = new ResizeObserver(() => chart.setSize({ width: target.clientWidth, height }))
+    observer.observe(target)
+    return () => {
+      observer.disconnect()
+      chart.destroy()
+    }
+  }, [days, series, form, format, scheme])
+  const day = at === null ? undefined : days[at]
+  return (
+    <div aria-hidden="true">
+      <div ref={box} className={classes.chart} data-scheme={scheme} />
+      <p className={classes.reading}>
+        {at === null || day === undefined
+          ? 'Point at a day to read it.'
+          : `${dayName.format(day)}: ${series
+              .map(({ name, values }) => `${name.toLowerCase()} ${values[at] == null ? 'nothing' : format(values[at])}`)
+              .join(', ')}`}
+      </p>
+    </div>
+  )
+}
+
+/** Each on top of the ones before it; the tallest is drawn first, so that the others stand in front. */
+function stacked(series: readonly Series[]): readonly Series[] {
+  const sums = series.map(({ values }, upTo) =>
+    values.map((_, day) => series.slice(0, upTo + 1).reduce((sum, it) => sum + (it.values[day] ?? 0), 0)),
+  )
+  return series.map((it, at) => ({ ...it, values: sums[at] ?? [] })).toReversed()
+}
