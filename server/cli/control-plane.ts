@@ -36,6 +36,8 @@ export interface ControlPlane {
   readonly url: string
   get<T>(path: string, schema: z.ZodType<T>): Promise<T>
   post<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T>
+  put<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T>
+  patch<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T>
   remove(path: string): Promise<void>
   /** The raw answer, for what is streamed and for cookies. */
   fetch(path: string, init?: RequestInit): Promise<Response>
@@ -56,16 +58,20 @@ export function connect({ url, headers }: Credentials): ControlPlane {
     if (answer.ok) return answer
     throw await failureOf(answer)
   }
-  const json = (body: unknown): RequestInit => ({
-    method: 'POST',
-    body: JSON.stringify(body),
-    headers: { 'content-type': 'application/json' },
-  })
+  const send =
+    (method: 'POST' | 'PUT' | 'PATCH') =>
+    async <T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T> =>
+      read(
+        await ask(path, { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        schema,
+      )
   return {
     url,
     fetch: ask,
     get: async (path, schema) => read(await ask(path), schema),
-    post: async (path, body, schema) => read(await ask(path, json(body)), schema),
+    post: send('POST'),
+    put: send('PUT'),
+    patch: send('PATCH'),
     remove: async (path) => {
       await ask(path, { method: 'DELETE' })
     },

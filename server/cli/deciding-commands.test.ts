@@ -1,58 +1,32 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { DeviceId } from '../../protocol/ids.ts'
 import { bring, fileAlert, letIn } from '../deciding-scene.ts'
 import { aHash, quarantine, startTestServer, type TestServer } from '../test-app.ts'
-import { run } from './run.ts'
+import { openTerminal, type Terminal } from './test-terminal.ts'
 
 let server: TestServer
 let web: DeviceId
-let folder: string
-let environment: NodeJS.ProcessEnv
+let terminal: Terminal
+const recourse = (...argv: string[]) => terminal.recourse(...argv)
+const fileOf = (name: string, text: string) => terminal.file(name, text)
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'recourse-cli-'))
   server = await startTestServer({ separationOfDuties: false, deviceRoutes: true })
   web = await letIn(server, { name: 'web-01' })
-  const scopes = [
+  terminal = await openTerminal(server, [
     'view',
     'security-settings',
     'alerts-ingest',
     'alerts-manage',
     'respond:quarantine-file',
     'approve:quarantine-file',
-  ]
-  const made = await server.call(server.admin, 'POST', '/v1/tokens', { name: 'cli', scopes })
-  await server.app.listen({ host: '127.0.0.1', port: 0 })
-  const { port } = server.app.server.address() as AddressInfo
-  environment = { RECOURSE_URL: `http://localhost:${port}`, RECOURSE_TOKEN: String(made.body['token']) }
+  ])
 })
 afterEach(async () => {
   await server.close()
-  rmSync(folder, { recursive: true, force: true })
+  terminal.close()
 })
 
-/** Runs a command; what it printed, and how it ended. */
-async function recourse(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
-  let out = ''
-  let err = ''
-  const code = await run(argv, {
-    environment,
-    out: (text) => {
-      out += text
-    },
-    err: (text) => {
-      err += text
-    },
-  })
-  return { code, out, err }
-}
-const fileOf = (name: string, text: string) => {
-  writeFileSync(join(folder, name), text)
-  return join(folder, name)
-}
 const ecs = (id: string) =>
   JSON.stringify({
     '@timestamp': '2026-11-20T10:00:00Z',
@@ -79,9 +53,9 @@ test('[API3] alerts come in from a file, a half-written line is named, and the s
 })
 
 test('[API3] what cannot be imported ends with a code for it, and a sentence', async () => {
-  expect((await recourse('alerts', 'import', join(folder, 'none'), '--format', 'ecs')).code).toBe(2)
-  expect((await recourse('alerts', 'import', folder, '--format', 'sigma')).code).toBe(2)
-  environment = { ...environment, RECOURSE_URL: 'http://localhost:9' }
+  expect((await recourse('alerts', 'import', join(terminal.folder, 'none'), '--format', 'ecs')).code).toBe(2)
+  expect((await recourse('alerts', 'import', terminal.folder, '--format', 'sigma')).code).toBe(2)
+  terminal.environment['RECOURSE_URL'] = 'http://localhost:9'
   const gone = await recourse('alerts', 'import', fileOf('a', `${ecs('a')}\n`), '--format', 'ecs')
   expect(gone.code).toBe(4)
   expect(gone.err).toContain('run the same import again to go on')

@@ -1,7 +1,9 @@
+import { askSecret } from './ask-secret.ts'
 import { run } from './run.ts'
 
 process.exitCode = await run(process.argv.slice(2), {
   environment: process.env,
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
+  askSecret,
 })

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { askSecret } from './ask-secret.ts'
+import { accountCommands } from './commands/account.ts'
 import { actionCommands } from './commands/actions.ts'
 import { alertCommands } from './commands/alerts.ts'
 import { auditCommands } from './commands/audit.ts'
@@ -7,10 +7,12 @@ import { decideCommands } from './commands/decide.ts'
 import { deviceCommands } from './commands/devices.ts'
 import { groupCommands } from './commands/groups.ts'
 import { investigationCommands } from './commands/investigations.ts'
+import { operatorCommands } from './commands/operators.ts'
 import { outboundCommands } from './commands/outbound.ts'
 import { peopleCommands } from './commands/people.ts'
 import { proposeCommands } from './commands/propose.ts'
 import { rolloutCommands } from './commands/rollouts.ts'
+import { settingsCommands } from './commands/settings.ts'
 import { signInCommands } from './commands/sign-in.ts'
 import type { Context } from './context.ts'
 import { CliFailure, connect, exitCodes } from './control-plane.ts'
@@ -21,10 +23,15 @@ export interface Surroundings {
   readonly environment: NodeJS.ProcessEnv
   out(text: string): void
   err(text: string): void
+  /** Asks for something that must not be shown. */
+  askSecret(question: string): Promise<string>
 }
 
 /** Runs `recourse` with these arguments and answers its exit code. Never throws. */
-export async function run(argv: readonly string[], { environment, out, err }: Surroundings): Promise<number> {
+export async function run(
+  argv: readonly string[],
+  { environment, out, err, askSecret }: Surroundings,
+): Promise<number> {
   const program = new Command('recourse')
     .description('The command line of Recourse: propose, decide, undo, and see what is in force.')
     .option('--json', 'answer with JSON and nothing else')
@@ -55,7 +62,10 @@ export async function run(argv: readonly string[], { environment, out, err }: Su
     investigationCommands,
     groupCommands,
     rolloutCommands,
+    operatorCommands,
     peopleCommands,
+    accountCommands,
+    settingsCommands,
     outboundCommands,
     auditCommands,
   ]) {

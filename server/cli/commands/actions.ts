@@ -1,10 +1,14 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import * as z from 'zod'
+import { batchView } from '../../actions/batches.ts'
 import { inForcePage } from '../../actions/in-force.ts'
 import { actionView } from '../../actions/views.ts'
 import type { Context } from '../context.ts'
+import type { ControlPlane } from '../control-plane.ts'
+import { plainText } from '../plain-text.ts'
 import { actionHead, actionRow, actionText, show, table, time } from '../show.ts'
 import { findDevices } from './devices.ts'
+import { writeBody } from './write-body.ts'
 
 const page = z.object({ items: z.array(actionView), next: z.string().nullable() })
 
@@ -14,19 +18,48 @@ interface ListOptions {
   readonly device?: string
   readonly window?: string
   readonly search?: string
-  readonly limit: string
+  readonly limit?: string
   readonly cursor?: string
 }
+
+/** The filters of the action center, by their names in the API. */
+const withFilters = (command: Command): Command =>
+  command
+    .option('--window <name>', 'day, week, month or six-months')
+    .option('--status <names>', 'one or several, separated by commas')
+    .option('--effect <names>', 'one or several, separated by commas')
+    .option('--action <names>', 'one or several, separated by commas')
+    .option('--source <names>', 'one or several, separated by commas')
+    .option('--kind <name>', 'do or undo')
+    .option('--group <ids>', 'device groups, separated by commas')
+    .option('--device <name>', 'name or id')
+    .option('--batch <id>', 'what was decided together')
+    .option('--target <label>', 'exactly this target')
+    .option('--requested-by <name>', 'who asked')
+    .option('--search <text>', 'part of a target, a comment or a device')
+
+const decisions = z.object({
+  decisions: z.array(
+    z.looseObject({
+      answer: z.string(),
+      level: z.string(),
+      rule: z.string(),
+      sentence: z.string(),
+      decidedAt: z.int(),
+    }),
+  ),
+})
 
 export function actionCommands(program: Command, context: Context): void {
   const { screen } = context
 
+  const queryOf = async (controlPlane: ControlPlane, { device, ...rest }: ListOptions): Promise<string> => {
+    const [found] = device === undefined ? [] : await findDevices(controlPlane, [device])
+    return new URLSearchParams(Object.entries({ ...rest, ...(found && { device: found.id }) })).toString()
+  }
   const list = async (options: ListOptions, whenEmpty: string) => {
     const controlPlane = context.controlPlane()
-    const { device, ...rest } = options
-    const [found] = device === undefined ? [] : await findDevices(controlPlane, [device])
-    const query = new URLSearchParams(Object.entries({ ...rest, ...(found && { device: found.id }) }))
-    const read = await controlPlane.get(`/v1/actions?${query.toString()}`, page)
+    const read = await controlPlane.get(`/v1/actions?${await queryOf(controlPlane, options)}`, page)
     show(screen, read, () =>
       [
         table(actionHead, read.items.map(actionRow), whenEmpty),
@@ -42,17 +75,49 @@ export function actionCommands(program: Command, context: Context): void {
     .option('--cursor <text>', 'go on where the last answer ended')
     .action((options: ListOptions) => list({ ...options, status: 'pending-approval' }, 'Nothing waits for a decision.'))
 
-  program
-    .command('history')
+  withFilters(program.command('history'))
     .description('what was asked for and what became of it, newest first')
-    .option('--window <name>', 'day, week, month or six-months')
-    .option('--status <names>', 'one or several, separated by commas')
-    .option('--action <names>', 'one or several, separated by commas')
-    .option('--device <name>', 'name or id')
-    .option('--search <text>', 'part of a target, a comment or a device')
     .option('--limit <n>', 'rows', '50')
     .option('--cursor <text>', 'go on where the last answer ended')
     .action((options: ListOptions) => list(options, 'Nothing.'))
+
+  withFilters(program.command('export <file>'))
+    .description('write the history to a file, all that the filters let through')
+    .addOption(new Option('--format <name>', 'csv or json').choices(['csv', 'json']).default('csv'))
+    .option('--columns <names>', 'which, in this order, separated by commas')
+    .action(async (file: string, { format, ...options }: ListOptions & { format: string; columns?: string }) => {
+      const controlPlane = context.controlPlane()
+      await writeBody(await controlPlane.fetch(`/v1/actions.${format}?${await queryOf(controlPlane, options)}`), file)
+      show(screen, { file, format }, () => `Written to ${file}.`)
+    })
+
+  program
+    .command('batch <id>')
+    .description('how far actions are that were decided together')
+    .action(async (id: string) => {
+      const found = await context.controlPlane().get(`/v1/batches/${encodeURIComponent(id)}`, batchView)
+      show(screen, found, () =>
+        [
+          `${found.kind} ${found.action}, asked by ${plainText(found.requestedBy)}: ${plainText(found.comment)}`,
+          `  ${found.succeeded} of ${found.total} succeeded, ${found.waiting} not ended yet`,
+          ...found.reasons.map((it) => `  ${it.count} ${it.status}: ${it.code}`),
+        ].join('\n'),
+      )
+    })
+
+  program
+    .command('why <action>')
+    .description('what automation decided that led to an action: level, rule and sentence')
+    .action(async (id: string) => {
+      const found = await context.controlPlane().get(`/v1/actions/${encodeURIComponent(id)}/decisions`, decisions)
+      show(screen, found, () =>
+        table(
+          ['WHEN', 'ANSWER', 'LEVEL', 'RULE', 'WHY'],
+          found.decisions.map((it) => [time(it.decidedAt), it.answer, it.level, it.rule, it.sentence]),
+          'No automation led to it.',
+        ),
+      )
+    })
 
   program
     .command('show <action>')

@@ -1,12 +1,11 @@
-import { createReadStream, createWriteStream } from 'node:fs'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
 import * as z from 'zod'
 import { verifyExport } from '../../audit/verify.ts'
 import type { Context } from '../context.ts'
 import { CliFailure, exitCodes } from '../control-plane.ts'
 import { show, table, time } from '../show.ts'
+import { writeBody } from './write-body.ts'
 
 const entries = z.object({
   items: z.array(
@@ -44,13 +43,12 @@ export function auditCommands(program: Command, context: Context): void {
   audit
     .command('export <file>')
     .description('write the whole chain to a file that can be verified anywhere')
-    .option('--format <name>', 'jsonl or csv', 'jsonl')
+    .option('--format <name>', 'jsonl, csv or ocsf', 'jsonl')
     .action(async (file: string, { format }: { format: string }) => {
       const answer = await context
         .controlPlane()
         .fetch(`/v1/audit/export?${new URLSearchParams({ format }).toString()}`)
-      if (answer.body === null) throw new CliFailure(exitCodes.refused, 'the control plane sent nothing')
-      await pipeline(Readable.fromWeb(answer.body), createWriteStream(file, { mode: 0o600 }))
+      await writeBody(answer, file)
       show(screen, { file, format }, () => `Written to ${file}.`)
     })
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import * as z from 'zod'
 import { actionId } from '../../../protocol/ids.ts'
-import { actionView } from '../../actions/views.ts'
+import { type ActionView, actionView } from '../../actions/views.ts'
 import type { Context } from '../context.ts'
 import { CliFailure, type ControlPlane, exitCodes } from '../control-plane.ts'
 import { actionHead, actionRow, actionText, show, table } from '../show.ts'
@@ -13,6 +13,34 @@ const decided = z.object({
   problems: z.array(z.object({ action: actionId, code: z.string(), detail: z.string() })),
 })
 const requested = z.object({ actions: z.array(actionView.extend({ alreadyOpen: z.boolean() })) })
+
+const inForce = { effect: 'in-force,unknown', kind: 'do', limit: '200' } as const
+const historyPage = z.object({ items: z.array(actionView), next: z.string().nullable() })
+
+interface UndoOptions {
+  readonly comment: string
+  readonly onConflict: string
+  readonly everywhere?: true
+  readonly approve?: true
+  readonly wait?: true
+}
+
+/** What else is in force of the same kind on the same thing (UND6): for a file the same bytes, wherever they lay; else the same target. */
+async function otherInstances(controlPlane: ControlPlane, id: string): Promise<ActionView[]> {
+  const one = await controlPlane.get(`/v1/actions/${encodeURIComponent(id)}`, actionView)
+  const sha256 = one.params['sha256']
+  const same = (it: ActionView) =>
+    sha256 === undefined ? it.target.label === one.target.label : it.params['sha256'] === sha256
+  const found: ActionView[] = []
+  let cursor: string | null = null
+  do {
+    const query = new URLSearchParams({ ...inForce, action: one.action, ...(cursor === null ? {} : { cursor }) })
+    const read: z.infer<typeof historyPage> = await controlPlane.get(`/v1/actions?${query.toString()}`, historyPage)
+    found.push(...read.items.filter((it) => it.id !== one.id && it.canUndo && same(it)))
+    cursor = read.next
+  } while (cursor !== null)
+  return found
+}
 
 /** The actions as they are now; what is approved is exactly what is fetched here, because its hash goes along (POL6). */
 const fetchActions = (controlPlane: ControlPlane, ids: readonly string[]) =>
@@ -65,16 +93,36 @@ export function decideCommands(program: Command, context: Context): void {
     })
 
   program
+    .command('instances <action>')
+    .description('where else the same is in force: what `undo --everywhere` would take back too')
+    .action(async (id: string) => {
+      const others = await otherInstances(context.controlPlane(), id)
+      show(screen, { count: others.length, actions: others }, () =>
+        [`${others.length} more of it in force.`, table(actionHead, others.map(actionRow), '')].join('\n').trimEnd(),
+      )
+    })
+
+  program
     .command('undo <action...>')
     .description('take actions back; each undo is an action of its own')
     .requiredOption('--comment <why>', 'why')
     .option('--on-conflict <choice>', 'where somebody has changed the place since: ask, beside or replace', 'ask')
+    .option('--everywhere', 'and every other instance of it; `recourse instances` says first which those are')
     .option('--approve', 'approve at once, where the rules let you')
     .option('--wait', 'wait until they have ended; exit 1 unless all succeeded')
-    .action(async (ids: string[], options: { comment: string; onConflict: string; approve?: true; wait?: true }) => {
+    .action(async (ids: string[], options: UndoOptions) => {
       const controlPlane = context.controlPlane()
       const { comment, onConflict } = options
-      const wish = { actions: ids, comment, onConflict, approve: options.approve ?? false, acrossTypes: true }
+      const others = options.everywhere
+        ? (await Promise.all(ids.map((id) => otherInstances(controlPlane, id)))).flat().map(({ id }) => id)
+        : []
+      const wish = {
+        actions: [...new Set([...ids, ...others])],
+        comment,
+        onConflict,
+        approve: options.approve ?? false,
+        acrossTypes: true,
+      }
       const answer = await controlPlane.post('/v1/actions/undo', wish, requested)
       const actions = options.wait
         ? await waitForEnd(

@@ -6,6 +6,7 @@ import type { Context } from '../context.ts'
 import { CliFailure, type ControlPlane, exitCodes } from '../control-plane.ts'
 import { plainText } from '../plain-text.ts'
 import { show, table, time } from '../show.ts'
+import { listed } from './listed.ts'
 
 const device = z.object({
   id: deviceId,
@@ -20,6 +21,13 @@ const device = z.object({
     agentVersion: z.string(),
     capabilities: z.array(capability),
   }),
+})
+const enrolmentToken = z.looseObject({
+  id: z.string(),
+  group: z.string(),
+  usesLeft: z.int(),
+  expiresAt: z.int(),
+  createdBy: z.string(),
 })
 const page = z.object({ devices: z.array(device), next: deviceId.nullable() })
 export type Device = z.infer<typeof device>
@@ -102,6 +110,44 @@ export function deviceCommands(program: Command, context: Context): void {
       if (found === undefined) return
       await controlPlane.post(`/v1/devices/${found.id}/revoke`, { comment }, z.unknown())
       show(screen, { revoked: found.id }, () => `${plainText(found.name)} is revoked.`)
+    })
+
+  devices
+    .command('change <device>')
+    .description('change what people call it, or its tags; it goes to the device group that matches then')
+    .option('--name <text>', 'another name')
+    .option('--tags <list>', 'all of its tags, separated by commas')
+    .action(async (named: string, { name, tags }: { name?: string; tags?: string }) => {
+      const controlPlane = context.controlPlane()
+      const [found] = await findDevices(controlPlane, [named])
+      if (found === undefined) return
+      const change = { ...(name === undefined ? {} : { name }), ...(tags === undefined ? {} : { tags: listed(tags) }) }
+      const changed = await controlPlane.patch(`/v1/devices/${found.id}`, change, device.loose())
+      show(screen, changed, () => `${plainText(changed.name)} is changed.`)
+    })
+
+  devices
+    .command('tokens')
+    .description('the enrolment tokens that were made; their text is never shown again')
+    .action(async () => {
+      const read = await context
+        .controlPlane()
+        .get('/v1/enrolment-tokens', z.object({ items: z.array(enrolmentToken) }))
+      show(screen, read, () =>
+        table(
+          ['ID', 'TAG', 'USES LEFT', 'EXPIRES', 'MADE BY'],
+          read.items.map((it) => [it.id, it.group, String(it.usesLeft), time(it.expiresAt), it.createdBy]),
+          'None.',
+        ),
+      )
+    })
+
+  devices
+    .command('withdraw <token>')
+    .description('make an enrolment token worthless')
+    .action(async (id: string) => {
+      await context.controlPlane().remove(`/v1/enrolment-tokens/${encodeURIComponent(id)}`)
+      show(screen, { withdrawn: id }, () => `The token ${id} is worthless.`)
     })
 
   devices

@@ -81,11 +81,7 @@ export function groupCommands(program: Command, context: Context): void {
       const controlPlane = context.controlPlane()
       const { rule, ...rest } = options
       const change = { ...rest, ...(rule && { rule: rule.map(readRow) }) }
-      await controlPlane.fetch(`/v1/groups/${await groupId(controlPlane, named)}`, {
-        method: 'PATCH',
-        body: JSON.stringify(change),
-        headers: { 'content-type': 'application/json' },
-      })
+      await controlPlane.patch(`/v1/groups/${await groupId(controlPlane, named)}`, change, z.unknown())
       showAll(await controlPlane.get('/v1/groups', groups))
     })
 

@@ -6,17 +6,60 @@ import { mailView } from '../../outbound/mail.ts'
 import { ruleView } from '../../outbound/rules.ts'
 import type { Context } from '../context.ts'
 import { CliFailure, exitCodes } from '../control-plane.ts'
+import { plainText } from '../plain-text.ts'
 import { show, table } from '../show.ts'
+import { listed } from './listed.ts'
 
 const rules = z.object({ rules: z.array(ruleView) })
 const forwarders = z.object({ forwarders: z.array(forwarderView) })
 const secret = { secret: z.string().nullable() }
 const tested = z.object({ ok: z.boolean(), why: z.string() })
 
-const list = (text: string | undefined): { list?: string[] } => (text === undefined ? {} : { list: text.split(',') })
-const given = (name: string, text: string | undefined) => {
-  const { list: values } = list(text)
-  return values === undefined ? {} : { [name]: values }
+interface FilterOptions {
+  readonly statuses?: string
+  readonly actions?: string
+  readonly kinds?: string
+  readonly groups?: string
+  readonly sources?: string
+}
+
+/** What the options say about whom a rule is for; empty when they say nothing. */
+const filterOf = ({
+  statuses,
+  actions,
+  kinds,
+  groups,
+  sources,
+}: FilterOptions): { readonly [name: string]: string[] } =>
+  Object.fromEntries(
+    Object.entries({ statuses, actions, kinds, groups, sources }).flatMap(([name, text]) =>
+      text === undefined ? [] : [[name, listed(text)]],
+    ),
+  )
+
+const withFilter = (command: Command): Command =>
+  command
+    .option('--statuses <list>', 'pending-approval, failed, conflict …')
+    .option('--actions <list>', 'kinds of action')
+    .option('--kinds <list>', 'do, undo')
+    .option('--groups <ids>', 'device groups')
+    .option('--sources <list>', 'action sources')
+
+interface SwitchOptions {
+  readonly name?: string
+  readonly on?: true
+  readonly off?: true
+}
+
+const withSwitch = (command: Command): Command =>
+  command
+    .option('--name <text>', 'another name')
+    .option('--on', 'begin again')
+    .option('--off', 'pause it; nothing is lost')
+
+function switched({ name, on, off }: SwitchOptions): { readonly name?: string; readonly enabled?: boolean } {
+  if (on && off) throw new CliFailure(exitCodes.usage, '--on or --off, not both')
+  return { ...(name === undefined ? {} : { name }), ...(on || off ? { enabled: on === true } : {}) }
 }
 
 interface Aim {
@@ -60,37 +103,34 @@ export function outboundCommands(program: Command, context: Context): void {
       )
     })
 
-  notification
-    .command('create <name>')
+  withFilter(notification.command('create <name>'))
     .description('tell somebody')
     .option('--webhook <url>', 'call this address, signed')
     .option('--mail <addresses>', 'write to these, separated by commas')
     .option('--digest <minutes>', 'gather mail so long', '5')
-    .option('--statuses <list>', 'pending-approval, failed, conflict …')
-    .option('--actions <list>', 'kinds of action')
-    .option('--groups <ids>', 'device groups')
-    .option('--sources <list>', 'action sources')
-    .action(
-      async (
-        name: string,
-        options: Aim & { digest: string; statuses?: string; actions?: string; groups?: string; sources?: string },
-      ) => {
-        const channel =
-          options.webhook === undefined
-            ? { kind: 'mail', to: options.mail?.split(',') ?? [], digestMinutes: Number(options.digest) }
-            : { kind: 'webhook', url: options.webhook }
-        const filter = {
-          ...given('statuses', options.statuses),
-          ...given('actions', options.actions),
-          ...given('groups', options.groups),
-          ...given('sources', options.sources),
-        }
-        const made = await context
-          .controlPlane()
-          .post('/v1/notifications', { name, filter, channel }, ruleView.extend(secret))
-        show(screen, made, () => secretText(made))
-      },
-    )
+    .action(async (name: string, options: Aim & FilterOptions & { digest: string }) => {
+      const { webhook, mail, digest } = options
+      if ((webhook === undefined) === (mail === undefined))
+        throw new CliFailure(exitCodes.usage, 'say --webhook URL or --mail ADDRESSES')
+      const channel =
+        webhook === undefined
+          ? { kind: 'mail', to: listed(mail ?? ''), digestMinutes: Number(digest) }
+          : { kind: 'webhook', url: webhook }
+      const wish = { name, filter: filterOf(options), channel }
+      const made = await context.controlPlane().post('/v1/notifications', wish, ruleView.extend(secret))
+      show(screen, made, () => secretText(made))
+    })
+
+  withFilter(withSwitch(notification.command('change <id>')))
+    .description('rename a rule, pause it, or say anew what it tells of')
+    .action(async (id: string, options: SwitchOptions & FilterOptions) => {
+      const filter = filterOf(options)
+      const change = { ...switched(options), ...(Object.keys(filter).length === 0 ? {} : { filter }) }
+      const changed = await context
+        .controlPlane()
+        .patch(`/v1/notifications/${encodeURIComponent(id)}`, change, ruleView)
+      show(screen, changed, () => `${plainText(changed.name)} is ${changed.enabled ? 'on' : 'off'}.`)
+    })
 
   notification
     .command('test <id>')
@@ -122,10 +162,9 @@ export function outboundCommands(program: Command, context: Context): void {
         return show(screen, read, () => (read.mail === null ? 'None is set.' : `${read.mail.host}:${read.mail.port}`))
       }
       const password = user === undefined ? null : await context.askSecret('Password of the mail server: ')
-      const body = JSON.stringify({ host, port: Number(port), security, user: user ?? null, password, from })
-      const headers = { 'content-type': 'application/json' }
-      await controlPlane.fetch('/v1/mail', { method: 'PUT', body, headers })
-      show(screen, { host }, () => `Mail goes by ${host}.`)
+      const wish = { host, port: Number(port), security, user: user ?? null, password, from }
+      const set = await controlPlane.put('/v1/mail', wish, answer)
+      show(screen, set, () => `Mail goes by ${host}.`)
     })
 
   const forwarder = program.command('forwarders').description('who gets the audit chain, or OCSF events, as it grows')
@@ -167,6 +206,14 @@ export function outboundCommands(program: Command, context: Context): void {
       show(screen, made, () => secretText(made))
     })
 
+  withSwitch(forwarder.command('change <id>'))
+    .description('rename a forwarder, or pause it')
+    .action(async (id: string, options: SwitchOptions) => {
+      const path = `/v1/forwarders/${encodeURIComponent(id)}`
+      const changed = await context.controlPlane().patch(path, switched(options), forwarderView)
+      show(screen, changed, () => `${plainText(changed.name)} is ${changed.enabled ? 'on' : 'off'}.`)
+    })
+
   forwarder
     .command('test <id>')
     .description('send a test now')
@@ -185,5 +232,13 @@ function targetOf(webhook: string | undefined, syslog: string | undefined, ca: s
   if (webhook !== undefined) return { kind: 'webhook', url: webhook }
   const [, host, port] = /^(.+):(\d{1,5})$/.exec(syslog ?? '') ?? []
   if (host === undefined) throw new CliFailure(exitCodes.usage, 'say --webhook URL or --syslog HOST:PORT')
-  return { kind: 'syslog', host, port: Number(port), ca: ca === undefined ? null : readFileSync(ca, 'utf8') }
+  return { kind: 'syslog', host, port: Number(port), ca: ca === undefined ? null : readCertificate(ca) }
+}
+
+function readCertificate(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new CliFailure(exitCodes.usage, `${file} cannot be read`, null, { cause })
+  }
 }

@@ -3,13 +3,13 @@ import * as z from 'zod'
 import { clientView } from '../../people/clients.ts'
 import { roleView } from '../../people/roles.ts'
 import type { Context } from '../context.ts'
+import { CliFailure, exitCodes } from '../control-plane.ts'
 import { show, table, time } from '../show.ts'
+import { listed } from './listed.ts'
 
 const roles = z.object({ roles: z.array(roleView), permissions: z.array(z.string()) })
 const clients = z.object({ clients: z.array(clientView) })
 const withSecret = clientView.extend({ secret: z.string() })
-
-const list = (text: string): string[] => text.split(',').filter((it) => it !== '')
 
 /** `recourse roles` and `recourse clients`. */
 export function peopleCommands(program: Command, context: Context): void {
@@ -46,12 +46,37 @@ export function peopleCommands(program: Command, context: Context): void {
       const body = {
         name,
         description: options.description,
-        permissions: list(options.permissions),
-        groups: options.groups === undefined ? null : list(options.groups),
+        permissions: listed(options.permissions),
+        groups: options.groups === undefined ? null : listed(options.groups),
       }
       const made = await context.controlPlane().post('/v1/roles', body, roleView)
       show(screen, made, () => `The role ${made.name} is there.`)
     })
+
+  role
+    .command('change <name>')
+    .description('change a role; it holds from the next request of everybody in it')
+    .option('--permissions <list>', 'all of them, separated by commas')
+    .option('--groups <ids>', 'only the devices of these groups, separated by commas')
+    .option('--every-group', 'every device there is and will be')
+    .option('--description <text>', 'what it is for')
+    .action(
+      async (
+        name: string,
+        options: { permissions?: string; groups?: string; everyGroup?: true; description?: string },
+      ) => {
+        const { permissions, groups, everyGroup, description } = options
+        if (groups !== undefined && everyGroup) throw new CliFailure(exitCodes.usage, '--groups or --every-group')
+        const change = {
+          ...(description === undefined ? {} : { description }),
+          ...(permissions === undefined ? {} : { permissions: listed(permissions) }),
+          ...(groups === undefined ? {} : { groups: listed(groups) }),
+          ...(everyGroup ? { groups: null } : {}),
+        }
+        const made = await context.controlPlane().patch(`/v1/roles/${encodeURIComponent(name)}`, change, roleView)
+        show(screen, made, () => `The role ${made.name} is changed.`)
+      },
+    )
 
   role
     .command('delete <name>')
@@ -92,7 +117,7 @@ export function peopleCommands(program: Command, context: Context): void {
     .requiredOption('--role <name>', 'what it may do')
     .option('--scopes <list>', 'less than the role gives, separated by commas')
     .action(async (name: string, { role: as, scopes }: { role: string; scopes?: string }) => {
-      const body = { name, role: as, ...(scopes === undefined ? {} : { scopes: list(scopes) }) }
+      const body = { name, role: as, ...(scopes === undefined ? {} : { scopes: listed(scopes) }) }
       const made = await context.controlPlane().post('/v1/clients', body, withSecret)
       show(screen, made, () => `client_id      ${made.id}\nclient_secret  ${made.secret}`)
     })
