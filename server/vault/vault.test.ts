@@ -56,6 +56,7 @@ interface Item {
   readonly [more: string]: unknown
 }
 const itemsIn = (answer: Answered): Item[] => answer.body['items'] ?? []
+const nextOf = (answer: Answered): string | null => answer.body['next'] ?? null
 const list = async (query = '') => itemsIn(await get(`/v1/vault${query}`))
 const idsOf = (items: readonly Item[]) => items.map(({ action }) => action.id)
 
@@ -102,7 +103,7 @@ describe('[VLT6] what lies where', () => {
     for (let cursor = ''; ; ) {
       const answer = await get(`/v1/vault?limit=3${cursor}`)
       seen.push(...idsOf(itemsIn(answer)))
-      const { next } = answer.body as { next: string | null }
+      const next = nextOf(answer)
       if (next === null) break
       cursor = `&cursor=${next}`
       expect((await get(`/v1/vault?limit=3&search=srv${cursor}`)).body['code']).toBe('request_invalid')
