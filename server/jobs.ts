@@ -8,6 +8,7 @@ import { keyLifeMs } from './http/answer-once.ts'
 import { pruneInvestigations } from './investigations/prune.ts'
 import type { Signer } from './keys/signer.ts'
 import { pruneEvents } from './live/events.ts'
+import { sqliteTextIndex } from './store/sqlite-text-index.ts'
 
 export interface JobsDeps {
   readonly actions: ActionDeps
@@ -23,6 +24,10 @@ export interface Job {
   readonly when: string
   run(): Promise<unknown>
 }
+
+/** Few enough that a write behind it hardly waits. */
+const indexedAtOnce = 200
+const indexRounds = 50
 
 /** Everything the control plane does by itself. What each does depends only on the injected clock, so tests run them by hand. */
 export const jobs = ({ actions, auditSigner, refresh }: JobsDeps): Job[] => {
@@ -59,6 +64,17 @@ export const jobs = ({ actions, auditSigner, refresh }: JobsDeps): Job[] => {
             .where('created_at', '<', now - keyLifeMs)
             .execute()
         })
+      },
+    },
+    {
+      name: 'index-texts',
+      when: '*/5 * * * * *',
+      run: async () => {
+        // A share at a time, so that a large history given to a new version does not hold up the end.
+        for (let round = 0; round < indexRounds; round++) {
+          const done = await store.write((transaction) => sqliteTextIndex.indexSome(transaction, indexedAtOnce))
+          if (done < indexedAtOnce) return
+        }
       },
     },
     { name: 'refresh', when: '41 3 * * *', run: refresh },

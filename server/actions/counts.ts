@@ -7,19 +7,10 @@ import { canonicalJson } from '../audit/canonical-json.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
 import type { Schema } from '../store/schema.ts'
 import { type Cursors, cursorText, type Place } from './cursor.ts'
+import { type ActionReader, between, driverFor, endOfStep, isSieved, rest, type Wanted } from './drivers.ts'
 import { type HistoryFilter, historyFilter } from './filter.ts'
 import type { ActionRow } from './life.ts'
-import {
-  type ActionReader,
-  between,
-  driverFor,
-  endOfStep,
-  isSieved,
-  readMatching,
-  rest,
-  turnOfOthers,
-  type Wanted,
-} from './matching.ts'
+import { readMatching, turnOfOthers } from './matching.ts'
 import { actionSources } from './request.ts'
 import { canBeUndone } from './undo.ts'
 
@@ -105,7 +96,11 @@ const upTo = (count: number, more: boolean): Counted => ({
 
 async function sample(reader: ActionReader, wanted: Wanted): Promise<Sample> {
   await turnOfOthers()
-  const driver = await driverFor(reader, wanted, null)
+  if (wanted.filter.search !== undefined) {
+    const { rows, reached } = await readMatching(reader, wanted, null, mostCounted + 1)
+    return { rows, complete: reached === null }
+  }
+  const { driver } = await driverFor(reader, wanted, null)
   const end = await endOfStep(reader, wanted, driver, null)
   const rows: Lean[] = []
   for (const range of driver.ranges) {
@@ -122,9 +117,10 @@ async function sample(reader: ActionReader, wanted: Wanted): Promise<Sample> {
 
 /** Counts from an index where one keeps the whole filter, and else in the rows of one step. `atLeast` are known already. */
 async function countUpTo(reader: ActionReader, wanted: Wanted, atLeast: number): Promise<Counted> {
-  if (atLeast > mostCounted) return upTo(atLeast, true)
+  // What a search finds has no index of its own to count in.
+  if (atLeast > mostCounted || wanted.filter.search !== undefined) return upTo(atLeast, true)
   await turnOfOthers()
-  const driver = await driverFor(reader, wanted, null)
+  const { driver } = await driverFor(reader, wanted, null)
   const sieved = isSieved(reader, wanted, driver)
   const end = sieved ? await endOfStep(reader, wanted, driver, null) : null
   let count = 0

@@ -30,6 +30,13 @@ export const historyFilter = z.strictObject({
   batch: batchId.optional(),
   target: z.string().max(100_000).optional().describe('Label of the target, exactly'),
   requestedBy: z.string().max(64).optional(),
-  search: z.string().trim().min(1).max(200).optional().describe('Part of a target, a comment or the name of a device'),
+  search: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .refine((text) => !text.includes('\0'), 'no text has a NUL in it')
+    .optional()
+    .describe('Part of a target, a comment or the name of a device; capitals or not'),
 })
 export type HistoryFilter = z.infer<typeof historyFilter>

@@ -173,7 +173,9 @@ describe('[AUD2] the history', () => {
       for (const groups of [null, new Set([group])]) {
         for (const plan of await plansFor((db) => seenBy(db, { groups }), filter)) {
           expect(plan, [...chosen].join()).toMatch(/(SEARCH|SCAN) (main\.)?action USING (COVERING )?INDEX action_/)
-          expect(plan, [...chosen].join()).not.toContain('FOR ORDER BY')
+          // What the text index found is no more than a step, of batches that are each read whole.
+          const found = chosen.has('search') && plan.includes('action_history_batch_id')
+          if (!found) expect(plan, [...chosen].join()).not.toContain('FOR ORDER BY')
           looked++
         }
       }

@@ -2,8 +2,9 @@ import * as z from 'zod'
 import { canonicalJson } from '../audit/canonical-json.ts'
 import { csvLine } from '../audit/export.ts'
 import { type Cursors, cursorText, type Place } from './cursor.ts'
+import type { ActionReader, Reading } from './drivers.ts'
 import { anyOf, type HistoryFilter, historyFilter } from './filter.ts'
-import { type ActionReader, type Reading, readMatching, turnOfOthers } from './matching.ts'
+import { readMatching, turnOfOthers } from './matching.ts'
 import { type ActionView, viewActions } from './views.ts'
 
 export const historyQuery = historyFilter.extend({

@@ -3,10 +3,10 @@ import * as z from 'zod'
 import type { deviceId } from '../../protocol/ids.ts'
 import type { Schema } from '../store/schema.ts'
 import { type Cursors, cursorText } from './cursor.ts'
+import type { ActionReader } from './drivers.ts'
 import { historyFilter } from './filter.ts'
 import { historyPage } from './history.ts'
 import { mayBeInForce } from './life.ts'
-import type { ActionReader } from './matching.ts'
 import { actionView } from './views.ts'
 
 export const inForceQuery = historyFilter.omit({ effect: true }).extend({

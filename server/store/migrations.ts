@@ -7,6 +7,7 @@ import { permissionRename } from './permission-rename-migration.ts'
 import { preferenceTable } from './preference-migration.ts'
 import { queueState } from './queue-state-migration.ts'
 import type { Schema } from './schema.ts'
+import { searchTables } from './search-migration.ts'
 import { vaultTables } from './vault-migration.ts'
 
 /** Brings the tables to the newest form. Throws when a migration fails; nothing of that one has then happened. */
@@ -22,6 +23,7 @@ export async function migrate(database: Kysely<Schema>, bytes: BytesType): Promi
         '0005-preference': preferenceTable(bytes),
         '0006-queue-state': queueState,
         '0007-vault': vaultTables(bytes),
+        '0008-search': searchTables(bytes),
       }),
     },
   })

@@ -29,6 +29,7 @@ export interface Schema extends DecidingSchema, OutboundSchema, VaultSchema {
   checkpoint: CheckpointTable
   event: EventTable
   setting: SettingTable
+  text_waiting: TextWaitingTable
   preference: PreferenceTable
 }
 
@@ -289,4 +290,10 @@ export interface PreferenceTable {
   document: string
   /** Counts the changes. */
   revision: number
+}
+
+/** A batch whose texts are not in the text index yet. */
+export interface TextWaitingTable {
+  id: BatchId
+  created_at: number
 }
