@@ -1,4 +1,5 @@
 import { type ErrorCode, errors } from '../../../protocol/errors.ts'
+import { takeAhead } from './ahead.ts'
 import { Problem } from './problem.ts'
 
 type Query = { readonly [name: string]: string | number | boolean | null | undefined }
@@ -31,13 +32,14 @@ async function call<T>(method: string, path: string, body: unknown, signal?: Abo
   if (method === 'POST') headers['idempotency-key'] = crypto.randomUUID()
   let response: Response
   try {
-    response = await fetch(path, {
-      method,
-      headers,
-      credentials: 'same-origin',
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(signal === undefined ? {} : { signal }),
-    })
+    response = await ((method === 'GET' ? takeAhead(path) : null) ??
+      fetch(path, {
+        method,
+        headers,
+        credentials: 'same-origin',
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(signal === undefined ? {} : { signal }),
+      }))
   } catch (error) {
     if (signal?.aborted) throw error
     throw new Problem('offline', 0, null)

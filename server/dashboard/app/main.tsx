@@ -8,6 +8,7 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import * as z from 'zod'
 import { askEarly } from '../ui/preference.ts'
+import { dropAhead } from './ahead.ts'
 import { loadEarly } from './early.ts'
 import { Problem } from './problem.ts'
 import { makeRouter } from './router.tsx'
@@ -35,6 +36,9 @@ loadEarly(window.location.pathname)
 void queries.prefetchQuery(sessionQuery)
 askEarly()
 const router = makeRouter(queries)
+
+// Whoever still needs it has asked by now; an answer that old is not the newest any more.
+window.setTimeout(dropAhead, 10_000)
 
 const root = document.getElementById('root')
 if (root === null) throw new Error('the page has no #root')

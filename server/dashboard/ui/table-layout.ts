@@ -165,22 +165,23 @@ const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'bas
  * Rows that are all here, as the person wants them sorted. What changes in a row while somebody looks does not move it: the order is
  * made anew when other rows come or another order is chosen.
  */
-export function useSorted<Row extends { readonly id: string }>(
+export function useSorted<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],
   sort: TableChoice['sort'],
+  idOf: (row: Row) => string,
 ): readonly Row[] {
   const before = useRef<{ readonly key: string; readonly sort: TableChoice['sort']; readonly ids: readonly string[] }>(
     null,
   )
   return useMemo(() => {
     if (sort === null) return rows
-    const key = rows.map((it) => it.id).join()
+    const key = rows.map(idOf).join()
     if (before.current?.key !== key || before.current.sort !== sort)
-      before.current = { key, sort, ids: sortRows(rows, columns, sort).map((it) => it.id) }
-    const byId = new Map(rows.map((it) => [it.id, it]))
+      before.current = { key, sort, ids: sortRows(rows, columns, sort).map(idOf) }
+    const byId = new Map(rows.map((it) => [idOf(it), it]))
     return before.current.ids.flatMap((id) => byId.get(id) ?? [])
-  }, [rows, columns, sort])
+  }, [rows, columns, sort, idOf])
 }
 
 /** Equal ones stay in the order they came. */

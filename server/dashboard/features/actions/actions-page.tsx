@@ -54,7 +54,7 @@ const ActionList = ({ view }: { view: View }) => {
   const list = useInfiniteQuery(listQuery(view, search))
   const loaded = useMemo(() => list.data?.pages.flatMap((page) => page.items) ?? none, [list.data])
   const layout = useTableLayout(`actions.${view}`, columnsOf[view], true, list.hasNextPage ? tooLong : undefined)
-  const rows = useSorted(loaded, columnsOf[view], layout.sort)
+  const rows = useSorted(loaded, columnsOf[view], layout.sort, idOf)
   const selection = useSelection(rows)
   const [active, setActive] = useState<string | null>(open ?? null)
   const [sheet, setSheet] = useState<{ deed: Deed; rows: readonly Action[] | 'all' } | null>(null)

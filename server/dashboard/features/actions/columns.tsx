@@ -191,7 +191,7 @@ const all: Readonly<Record<string, Column<Action>>> = {
 }
 
 const shown: Readonly<Record<View, readonly string[]>> = {
-  pending: ['action', 'target', 'device', 'group', 'risk', 'requestedBy', 'created', 'expires', 'comment'],
+  pending: ['action', 'target', 'device', 'group', 'risk', 'requestedBy', 'expires', 'comment'],
   history: ['action', 'target', 'device', 'status', 'effect', 'decidedBy', 'created'],
   'in-force': ['action', 'target', 'device', 'effect', 'proved', 'until', 'decidedBy', 'created'],
 }

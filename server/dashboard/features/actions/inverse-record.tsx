@@ -29,29 +29,24 @@ export const InverseRecord = ({ row }: { row: Action }) => {
   if (!('inverse' in undo)) return null
   const fields = undo.inverse instanceof z.ZodObject ? Object.keys(undo.inverse.shape).filter((it) => it !== 'v') : []
   const gaps = row.outcome?.status === 'succeeded' ? row.outcome.gaps : []
-  const values = knownOf(row)
+  const known = knownOf(row)
   return (
     <details className={classes.record}>
       <summary>What the device wrote down first</summary>
-      {values.length === 0 ? null : (
-        <dl className={classes.facts}>
-          {values.map(([what, value]) => (
-            <div key={what} className={classes.pair}>
-              <dt>{what}</dt>
-              <dd className={classes.long}>
-                <bdi>{visible(value)}</bdi>
-              </dd>
-            </div>
-          ))}
-        </dl>
-      )}
       <ul className={classes.list}>
         {fields.map((it) => (
           <li key={it}>
             <span className={classes.good}>
               <Icon name="check" size={15} />
             </span>
-            <span>{fieldWords[it] ?? it}</span>
+            <span>
+              {fieldWords[it] ?? it}
+              {known[it] === undefined ? null : (
+                <>
+                  : <bdi className={classes.quiet}>{visible(known[it])}</bdi>
+                </>
+              )}
+            </span>
           </li>
         ))}
         {gaps.map((it) => (
@@ -73,11 +68,11 @@ export const InverseRecord = ({ row }: { row: Action }) => {
   )
 }
 
-/** What of the record the control plane knows too: what was named in the order, and what the device reported. */
-function knownOf({ params, outcome }: Action): readonly (readonly [what: string, value: string])[] {
-  const named: [string, string][] = []
-  if (typeof params.path === 'string') named.push(['Path', params.path])
-  if (typeof params.sha256 === 'string') named.push(['SHA-256', params.sha256])
-  if (outcome?.status === 'succeeded' && outcome.summary !== '') named.push(['Done', outcome.summary])
-  return named
-}
+/** What of the record the control plane knows too, because the order named it. */
+const knownOf = ({ params }: Action): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    ['path', 'sha256'].flatMap((it) => {
+      const value = params[it]
+      return typeof value === 'string' ? [[it, value]] : []
+    }),
+  )

@@ -13,6 +13,8 @@ export interface Page {
   readonly total?: number
 }
 
+/** The first page is what a screen shows and a little more, so that it is there soon; the others are read ahead. */
+const firstPageSize = 80
 const pageSize = 200
 
 /** The filter of a view in the words of the route that lists it. */
@@ -40,7 +42,7 @@ export const listQuery = (view: View, search: ActionSearch) =>
   infiniteQueryOptions({
     queryKey: ['actions', 'list', view, search] as const,
     queryFn: ({ pageParam, signal }) => {
-      const page = { cursor: pageParam, limit: pageSize }
+      const page = { cursor: pageParam, limit: pageParam === null ? firstPageSize : pageSize }
       // The list of what is in force knows when each device last spoke.
       return get<Page>(
         view === 'in-force' ? '/v1/in-force' : '/v1/actions',

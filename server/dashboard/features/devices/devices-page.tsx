@@ -2,7 +2,7 @@ import { Button, Menu, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useMemo, useRef, useState } from 'react'
-import { type ActionName, actionNames, specOf } from '../../../../protocol/actions/index.ts'
+import { type ActionName, specOf } from '../../../../protocol/actions/index.ts'
 import { useShortcuts } from '../../app/keyboard.ts'
 import { useMay } from '../../app/session.ts'
 import { ColumnChoice } from '../../ui/column-choice.tsx'
@@ -17,7 +17,7 @@ import bars from '../actions/actions.module.css'
 import chips from '../actions/filters.module.css'
 import { LoadingRows } from '../actions/loading-rows.tsx'
 import { plural } from '../actions/words.ts'
-import { isolationOf } from './capability.ts'
+import { askedOnDevices, isolationOf } from './capability.ts'
 import { compactDevice, deviceColumns } from './device-columns.tsx'
 import { type Device, devicesQuery } from './queries.ts'
 import { RespondSheet } from './respond-sheet.tsx'
@@ -59,7 +59,7 @@ export const DevicesPage = () => {
           )),
     )
   }, [data, q, chosen])
-  const rows = useSorted(found, deviceColumns, layout.sort)
+  const rows = useSorted(found, deviceColumns, layout.sort, idOf)
   const choose = (next: readonly Facet[]) =>
     void navigate({
       search: ({ show: _, ...rest }) => (next.length === 0 ? rest : { ...rest, show: next.join(',') }),
@@ -211,7 +211,7 @@ export const DevicesPage = () => {
 /** Every action this person may ask for. */
 export const RespondMenu = ({ choose }: { choose: (name: ActionName) => void }) => {
   const may = useMay()
-  const names = actionNames.filter((name) => may(`respond:${name}`))
+  const names = askedOnDevices.filter((name) => may(`respond:${name}`))
   if (names.length === 0) return null
   return (
     <Menu position="bottom-end" withinPortal>

@@ -33,9 +33,11 @@ export const TimeChart = ({ days, series, form, format }: TimeChartProps) => {
     const target = box.current
     if (target === null) return
     // A colour that depends on light and dark is known only once it is used somewhere.
+    const probe = target.appendChild(document.createElement('span'))
+    probe.style.setProperty('transition', 'none', 'important')
     const colour = (token: string) => {
-      target.style.color = `var(${token})`
-      return getComputedStyle(target).color
+      probe.style.color = `var(${token})`
+      return getComputedStyle(probe).color
     }
     const drawn = form === 'bars' ? stacked(series) : series
     const [ink, line] = [colour('--ink-2'), colour('--line')]
@@ -88,6 +90,7 @@ export const TimeChart = ({ days, series, form, format }: TimeChartProps) => {
       ],
       hooks: { setCursor: [(chart) => setAt(chart.cursor.idx ?? null)] },
     }
+    probe.remove()
     const chart = new uPlot(options, [days.map((_, day) => day), ...drawn.map((it) => [...it.values])], target)
     const observer = new ResizeObserver(() => chart.setSize({ width: target.clientWidth, height }))
     observer.observe(target)
