@@ -10,6 +10,7 @@ import { newSecret } from '../people/secrets.ts'
 import { plainName } from '../people/tokens.ts'
 import type { ForwarderTable } from '../store/outbound-schema.ts'
 import type { Schema } from '../store/schema.ts'
+import { authorities } from './authorities.ts'
 import { backoffMs, type OutboundDeps } from './deps.ts'
 import { type Entry, entriesAfter, lastSequence, movesOf } from './entries.ts'
 import { changedSince, mustBeAt } from './rules.ts'
@@ -37,13 +38,7 @@ export const forwardTarget = z.discriminatedUnion('kind', [
       .regex(/^[A-Za-z0-9.:-]+$/, 'a host name or an address')
       .toLowerCase(),
     port: z.int().min(1).max(65_535).default(6_514),
-    ca: z
-      .string()
-      .max(100_000)
-      .regex(/^-----BEGIN CERTIFICATE-----/, 'a certificate in PEM form, beginning with -----BEGIN CERTIFICATE-----')
-      .nullable()
-      .default(null)
-      .describe('Who vouches for the receiver (PEM); null for the authorities of this system'),
+    ca: authorities,
   }),
 ])
 

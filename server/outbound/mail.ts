@@ -1,8 +1,11 @@
+import { isIP } from 'node:net'
 import type { Kysely, Transaction } from 'kysely'
 import * as z from 'zod'
+import { RecourseError } from '../../protocol/errors.ts'
 import type { Sealer } from '../devices/sealer.ts'
 import type { Schema } from '../store/schema.ts'
 import type { AddressGuard } from './address-guard.ts'
+import { authorities } from './authorities.ts'
 import type { Sent } from './webhook.ts'
 
 const settingName = 'mail'
@@ -21,7 +24,7 @@ const host = z
   .regex(/^[A-Za-z0-9.:-]+$/, 'a host name or an address')
 
 /** The server that takes our mail. */
-export const mailWish = z.strictObject({
+const mailWish = z.strictObject({
   host,
   port: z.int().min(1).max(65_535).default(587),
   security: z
@@ -30,13 +33,21 @@ export const mailWish = z.strictObject({
     .describe('none sends in the clear: for a server on this machine'),
   user: z.string().max(254).nullable().default(null),
   password: z.string().max(1_000).nullable().default(null).describe('Left out or null: none'),
+  ca: authorities,
   from: mailAddress,
 })
-export type MailWish = z.infer<typeof mailWish>
 
-const stored = mailWish.omit({ password: true }).extend({ sealedPassword: z.string().nullable() })
+/** As it comes in. */
+export const mailChange = mailWish.extend({
+  keepPassword: z.boolean().default(false).describe('Keep the password that is kept, where none is given'),
+  revision: z.int().optional().describe('Change it only if nobody else has since'),
+})
+
+const stored = mailWish
+  .omit({ password: true })
+  .extend({ sealedPassword: z.string().nullable(), revision: z.int().default(1) })
 /** Shown without the password. */
-export const mailView = mailWish.omit({ password: true }).extend({ hasPassword: z.boolean() })
+export const mailView = mailWish.omit({ password: true }).extend({ hasPassword: z.boolean(), revision: z.int() })
 
 async function read(db: Kysely<Schema>): Promise<z.infer<typeof stored> | null> {
   const row = await db.selectFrom('setting').select('value').where('name', '=', settingName).executeTakeFirst()
@@ -50,10 +61,30 @@ export async function viewMail(db: Kysely<Schema>): Promise<z.infer<typeof mailV
   return { ...shown, hasPassword: sealedPassword !== null }
 }
 
-export async function writeMail(transaction: Transaction<Schema>, sealer: Sealer, wanted: MailWish): Promise<void> {
-  const { password, ...plain } = wanted
-  const sealedPassword = password === null ? null : Buffer.from(sealer.seal(password, purpose)).toString('base64')
-  const value = JSON.stringify({ ...plain, sealedPassword } satisfies z.infer<typeof stored>)
+/**
+ * Sets the server that takes our mail. Throws RecourseError `content_changed` when somebody else has since, and `request_invalid` where
+ * the password is to be kept for another host: whoever may set the server must not learn the password by having it sent to their own.
+ */
+export async function writeMail(
+  transaction: Transaction<Schema>,
+  sealer: Sealer,
+  { password, keepPassword, revision, ...plain }: z.infer<typeof mailChange>,
+): Promise<void> {
+  const before = await read(transaction)
+  if (revision !== undefined && revision !== (before?.revision ?? 0)) {
+    throw new RecourseError('content_changed', 'somebody has changed the mail server since')
+  }
+  const keeps = password === null && keepPassword && before !== null
+  if (keeps && before.sealedPassword !== null && (plain.host !== before.host || plain.user !== before.user)) {
+    throw new RecourseError('request_invalid', 'another host or user needs its password again')
+  }
+  const sealed = password === null ? null : Buffer.from(sealer.seal(password, purpose)).toString('base64')
+  const sealedPassword = keeps ? before.sealedPassword : sealed
+  const value = JSON.stringify({
+    ...plain,
+    sealedPassword,
+    revision: (before?.revision ?? 0) + 1,
+  } satisfies z.infer<typeof stored>)
   await transaction
     .insertInto('setting')
     .values({ name: settingName, value })
@@ -90,7 +121,12 @@ export async function sendMail(
     secure: set.security === 'tls',
     requireTLS: set.security === 'starttls',
     ignoreTLS: set.security === 'none',
-    tls: { servername: set.host, minVersion: 'TLSv1.2' },
+    tls: {
+      minVersion: 'TLSv1.2',
+      // An address is itself what the certificate must be for; a name is that, not the address it was found at.
+      ...(isIP(set.host) === 0 ? { servername: set.host } : {}),
+      ...(set.ca === null ? {} : { ca: set.ca }),
+    },
     ...(set.user === null || pass === null ? {} : { auth: { user: set.user, pass } }),
     connectionTimeout: timeoutMs,
     greetingTimeout: timeoutMs,

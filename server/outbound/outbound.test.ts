@@ -5,8 +5,9 @@ import { actionsIn, quarantine, startTestServer, type TestServer } from '../test
 import { newAddressGuard } from './address-guard.ts'
 import type { OutboundDeps } from './deps.ts'
 import { forwardAll } from './forwarders.ts'
+import { mailReceiver } from './mail-receiver.ts'
 import { collectNotifications, sendNotifications } from './notify.ts'
-import { mailReceiver, selfSigned, syslogReceiver, webhookReceiver } from './receivers.ts'
+import { selfSigned, syslogReceiver, webhookReceiver } from './receivers.ts'
 import { signatureOf } from './webhook.ts'
 import { sendOutbound } from './worker.ts'
 

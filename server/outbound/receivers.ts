@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import { createServer as createHttp, type IncomingHttpHeaders } from 'node:http'
-import { type AddressInfo, createServer as createTcp, type Server, type Socket } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
 import { createServer as createTls } from 'node:tls'
 import { X509CertificateGenerator } from '@peculiar/x509'
 
@@ -36,51 +36,6 @@ export async function webhookReceiver() {
   })
   const port = await listen(server)
   return { url: `http://127.0.0.1:${port}/hook`, heard, mood, close: () => close(server) }
-}
-
-/** Takes mail by SMTP (RFC 5321), as far as that is needed: no TLS, no sign-in. */
-export async function mailReceiver() {
-  const mails: { from: string; to: string[]; text: string }[] = []
-  const mood = { refuse: false }
-  const server = createTcp((socket) => {
-    let buffer = ''
-    let mail = { from: '', to: [] as string[], text: '' }
-    let inBody = false
-    const say = (line: string) => socket.write(`${line}\r\n`)
-    say('220 model ESMTP')
-    socket.setEncoding('utf8')
-    socket.on('error', () => undefined)
-    socket.on('data', (piece: string) => {
-      buffer += piece
-      for (;;) {
-        const end = buffer.indexOf(inBody ? '\r\n.\r\n' : '\r\n')
-        if (end < 0) return
-        const line = buffer.slice(0, end)
-        buffer = buffer.slice(end + (inBody ? 5 : 2))
-        if (inBody) {
-          inBody = false
-          mails.push({ ...mail, text: line })
-          mail = { from: '', to: [], text: '' }
-          say('250 taken')
-        } else if (/^(EHLO|HELO)/i.test(line)) say('250 model')
-        else if (/^MAIL FROM:/i.test(line)) {
-          mail.from = line.slice(10)
-          say(mood.refuse ? '450 later' : '250 ok')
-        } else if (/^RCPT TO:/i.test(line)) {
-          mail.to.push(line.slice(8))
-          say('250 ok')
-        } else if (/^DATA/i.test(line)) {
-          inBody = true
-          say('354 go on')
-        } else if (/^QUIT/i.test(line)) {
-          say('221 bye')
-          socket.end()
-        } else say('250 ok')
-      }
-    })
-  })
-  const port = await listen(server)
-  return { port, mails, mood, close: () => close(server) }
 }
 
 /** A certificate for this machine that vouches for itself. */

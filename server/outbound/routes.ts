@@ -18,7 +18,7 @@ import {
   testForwarder,
   viewForwarders,
 } from './forwarders.ts'
-import { mailView, mailWish, viewMail, writeMail } from './mail.ts'
+import { mailChange, mailView, viewMail, writeMail } from './mail.ts'
 import { testRule } from './notify.ts'
 import { changeRule, createRule, deleteRule, ruleChange, ruleView, ruleWish, viewRules } from './rules.ts'
 
@@ -126,7 +126,7 @@ function mailRoutes(bare: FastifyInstance, deps: OutboundDeps): void {
 
   app.put(
     '/v1/mail',
-    { schema: { tags, summary: 'Set the server that takes our mail', body: mailWish, response: { 200: shown } } },
+    { schema: { tags, summary: 'Set the server that takes our mail', body: mailChange, response: { 200: shown } } },
     async (request, reply) =>
       answerOnce(
         deps,
@@ -135,10 +135,9 @@ function mailRoutes(bare: FastifyInstance, deps: OutboundDeps): void {
         async (transaction, caller) => {
           must(caller, 'security-settings')
           await writeMail(transaction, deps.sealer, request.body)
-          const { host, port, security, user, from } = request.body
-          const body = { host, port, security, user, from, hasPassword: request.body.password !== null }
-          await deps.audit.append(transaction, { actor: actorOf(caller), kind: 'mail.set', body })
-          return { status: 200, body: { mail: await viewMail(transaction) } }
+          const mail = await viewMail(transaction)
+          await deps.audit.append(transaction, { actor: actorOf(caller), kind: 'mail.set', body: { ...mail } })
+          return { status: 200, body: { mail } }
         },
         once,
       ),

@@ -45,6 +45,15 @@ const withFilter = (command: Command): Command =>
     .option('--groups <ids>', 'device groups')
     .option('--sources <list>', 'action sources')
 
+interface MailOptions {
+  readonly host?: string
+  readonly port: string
+  readonly security: string
+  readonly user?: string
+  readonly from: string
+  readonly ca?: string
+}
+
 interface SwitchOptions {
   readonly name?: string
   readonly on?: true
@@ -153,16 +162,17 @@ export function outboundCommands(program: Command, context: Context): void {
     .option('--security <kind>', 'tls, starttls or none', 'starttls')
     .option('--user <name>', 'asks for the password')
     .option('--from <address>', 'whom mail comes from', 'recourse@localhost.localdomain')
-    .action(async (options: { host?: string; port: string; security: string; user?: string; from: string }) => {
+    .option('--ca <file>', 'who vouches for the mail server (PEM); left out, the authorities of its system')
+    .action(async (options: MailOptions) => {
       const answer = z.object({ mail: mailView.nullable() })
-      const { host, port, security, user, from } = options
+      const { host, port, security, user, from, ca } = options
       const controlPlane = context.controlPlane()
       if (host === undefined) {
         const read = await controlPlane.get('/v1/mail', answer)
         return show(screen, read, () => (read.mail === null ? 'None is set.' : `${read.mail.host}:${read.mail.port}`))
       }
       const password = user === undefined ? null : await context.askSecret('Password of the mail server: ')
-      const wish = { host, port: Number(port), security, user: user ?? null, password, from }
+      const wish = { host, port: Number(port), security, user: user ?? null, password, from, ca: readAuthorities(ca) }
       const set = await controlPlane.put('/v1/mail', wish, answer)
       show(screen, set, () => `Mail goes by ${host}.`)
     })
@@ -232,10 +242,11 @@ function targetOf(webhook: string | undefined, syslog: string | undefined, ca: s
   if (webhook !== undefined) return { kind: 'webhook', url: webhook }
   const [, host, port] = /^(.+):(\d{1,5})$/.exec(syslog ?? '') ?? []
   if (host === undefined) throw new CliFailure(exitCodes.usage, 'say --webhook URL or --syslog HOST:PORT')
-  return { kind: 'syslog', host, port: Number(port), ca: ca === undefined ? null : readCertificate(ca) }
+  return { kind: 'syslog', host, port: Number(port), ca: readAuthorities(ca) }
 }
 
-function readCertificate(file: string): string {
+function readAuthorities(file: string | undefined): string | null {
+  if (file === undefined) return null
   try {
     return readFileSync(file, 'utf8')
   } catch (cause) {
