@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { RecourseError } from '../protocol/errors.ts'
-import type { DeviceId } from '../protocol/ids.ts'
 import { createActions } from './actions/dispatch.ts'
 import { startNudging } from './actions/nudges.ts'
 import { buildApp, type WebOptions } from './app.ts'
@@ -26,8 +25,8 @@ import type { Devices } from './gateway/seam.ts'
 import { defaultRateLimits, type RateLimits } from './http/rate-limit.ts'
 import { startJobs } from './jobs.ts'
 import { openKeys } from './keys/keys.ts'
+import { announceDevices } from './live/announce-devices.ts'
 import { type Feed, newFeed } from './live/events.ts'
-import { appendEvents } from './live/feed.ts'
 import { newAddressGuard } from './outbound/address-guard.ts'
 import { startOutbound } from './outbound/worker.ts'
 import type { PeopleDeps } from './people/deps.ts'
@@ -121,6 +120,8 @@ async function start(
   const authority = await openAuthority({ directory: join(dataFolder, 'ca'), source })
   const passwords = newPasswords()
 
+  const news = announceDevices(store, source, log)
+  closers.push(() => news.close())
   let gateway: Gateway | null = null
   const devices = whenThere(() => gateway)
   const actions = withDeciding({ store, audit, keys, source, devices, log })
@@ -142,7 +143,7 @@ async function start(
       },
       canary: { host: publicHost, port: canary.port },
     },
-    changed: announceDevices(store, source, log),
+    changed: news.changed,
     regroup: (transaction, device) => deviceChanged(actions, transaction, device),
   }
   const names = [...new Set([publicHost, 'localhost', '127.0.0.1', '::1'])]
@@ -310,19 +311,3 @@ const whenThere = (gateway: () => Gateway | null): Devices => ({
   push: (device, what) => gateway()?.push(device, what) ?? false,
   refuse: async (device) => gateway()?.refuse(device),
 })
-
-/** Gathers what changed in one turn of the event loop into one write; it may be called inside another one. */
-function announceDevices(store: Store, source: Source, log: Logger): (device: DeviceId) => void {
-  const waiting = new Set<DeviceId>()
-  const flush = () => {
-    const events = [...waiting].map((id) => ({ type: 'device.changed', body: { id } }))
-    waiting.clear()
-    store
-      .write((transaction) => appendEvents(transaction, source.nowMs(), events))
-      .catch((err: unknown) => log.warn({ err }, 'a change of devices was not announced'))
-  }
-  return (device) => {
-    if (waiting.size === 0) setImmediate(flush)
-    waiting.add(device)
-  }
-}

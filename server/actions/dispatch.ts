@@ -3,6 +3,7 @@ import { decode } from '../../protocol/codec.ts'
 import type { ActionId, DeviceId } from '../../protocol/ids.ts'
 import { type Order, order } from '../../protocol/mandate.ts'
 import type { Actions } from '../gateway/seam.ts'
+import { prepare } from '../store/prepared.ts'
 import type { Schema } from '../store/schema.ts'
 import { withdraw } from './cancel.ts'
 import { mayStillAsk } from './decide.ts'
@@ -23,12 +24,22 @@ const ordersAtOnce = 500
 
 /** The side of the action center that the gateway sees. */
 export const createActions = (deps: ActionDeps): Actions => ({
+  isAwaited: async (device) => (await anythingOpen.own(deps.store, { device })) !== undefined,
   ordersFor: (device) => ordersFor(deps, device),
   sending: (actions) => markSent(deps, actions),
   take: takeTogether(deps),
   cancelsFor: (device) => cancelsFor(deps.store.read, device),
   keyStatements: async () => deps.keys.statements(),
 })
+
+const anythingOpen = prepare<{ device: DeviceId }, { id: ActionId }>((db, slot) =>
+  db
+    .selectFrom('action')
+    .select('id')
+    .where('device_id', '=', slot('device'))
+    .where('status', 'in', ['queued', 'delivered', 'running'])
+    .limit(1),
+)
 
 async function ordersFor(
   { store, source }: ActionDeps,

@@ -1,9 +1,10 @@
 import { createHash, scrypt } from 'node:crypto'
-import type { Selectable, Transaction } from 'kysely'
+import type { Selectable } from 'kysely'
 import { decode, encode } from '../../protocol/codec.ts'
 import type { DeviceId } from '../../protocol/ids.ts'
 import { type BreakGlassGrant, breakGlassBytes, breakGlassGrant, type Signed, signed } from '../../protocol/mandate.ts'
-import type { BreakGlassTable, Schema } from '../store/schema.ts'
+import { prepare } from '../store/prepared.ts'
+import type { BreakGlassTable } from '../store/schema.ts'
 import type { DeviceDeps } from './deps.ts'
 
 /*
@@ -40,6 +41,15 @@ const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const codeLength = 20
 const cost = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1_048_576 }
 
+const newest = prepare<{ device: DeviceId }, Selectable<BreakGlassTable>>((db, slot) =>
+  db
+    .selectFrom('break_glass')
+    .selectAll()
+    .where('device_id', '=', slot('device'))
+    .orderBy('not_before', 'desc')
+    .limit(1),
+)
+
 type Deps = Pick<DeviceDeps, 'store' | 'keys' | 'sealer' | 'audit' | 'source' | 'settings'>
 
 export function createBreakGlass(deps: Deps): BreakGlass {
@@ -47,18 +57,8 @@ export function createBreakGlass(deps: Deps): BreakGlass {
   const { nowMs } = deps.source
   let line: Promise<unknown> = Promise.resolve()
 
-  const newest = (read: Pick<Transaction<Schema>, 'selectFrom'>, device: DeviceId) =>
-    read
-      .selectFrom('break_glass')
-      .selectAll()
-      .where('device_id', '=', device)
-      .orderBy('not_before', 'desc')
-      .limit(1)
-      .executeTakeFirst()
-
   /** The newest one as it was sent, when it is still the one to have. */
-  async function serving(read: Pick<Transaction<Schema>, 'selectFrom'>, device: DeviceId, protocol: number) {
-    const row = await newest(read, device)
+  function serving(row: Selectable<BreakGlassTable> | undefined, protocol: number) {
     if (row === undefined || row.revealed_at !== null) return null
     if (row.expires_at - nowMs() <= settings.breakGlassLifeMs / 2) return null
     const found = asSent(row)
@@ -68,7 +68,7 @@ export function createBreakGlass(deps: Deps): BreakGlass {
   async function make(device: DeviceId, protocol: number) {
     const { code, grant } = await newGrant(deps, device, protocol)
     return store.write(async (transaction) => {
-      const found = await serving(transaction, device, protocol)
+      const found = serving(await newest.first(transaction, { device }), protocol)
       if (found !== null) return found
       const signature = deps.keys.mandate().sign('breakGlass', encode(grant))
       const row: BreakGlassTable = {
@@ -93,14 +93,14 @@ export function createBreakGlass(deps: Deps): BreakGlass {
 
   /** One after the other. What was made in the meantime saves the work. */
   function makeInLine(device: DeviceId, protocol: number) {
-    const made = line.then(async () => (await serving(store.read, device, protocol)) ?? make(device, protocol))
+    const made = line.then(async () => serving(await newest.own(store, { device }), protocol) ?? make(device, protocol))
     line = made.catch(() => undefined)
     return made
   }
 
   return {
     async grantFor(device, protocol) {
-      const found = await serving(store.read, device, protocol)
+      const found = serving(await newest.own(store, { device }), protocol)
       return found ?? (protocol >= 2 ? make(device, protocol) : makeInLine(device, protocol))
     },
     async sent(id) {

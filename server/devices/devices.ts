@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../protocol/errors.ts'
 import type { DeviceGroupId, DeviceId } from '../../protocol/ids.ts'
 import type { DeviceFacts, InForceEntry } from '../../protocol/messages.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
+import { prepare } from '../store/prepared.ts'
 import type { DeviceTable } from '../store/schema.ts'
 import { readCertificateRequest } from './certificate-request.ts'
 import type { DeviceDeps } from './deps.ts'
@@ -162,18 +163,24 @@ export interface Admitted {
   readonly facts: string
 }
 
+const admitting = prepare<
+  { id: DeviceId; serial: string },
+  Pick<DeviceTable, 'status' | 'stored_sequence' | 'facts'> & { device_id: DeviceId | null; revoked_at: number | null }
+>((db, slot) =>
+  db
+    .selectFrom('device')
+    .leftJoin('certificate', (join) => join.on('serial', '=', slot('serial')))
+    .select(['status', 'stored_sequence', 'facts', 'certificate.device_id', 'revoked_at'])
+    .where('device.id', '=', slot('id')),
+)
+
 /** Whether a device with this certificate may come in; asked at every connection, beside the handshake. */
 export async function admitDevice(
   { store }: Pick<DeviceDeps, 'store'>,
   id: DeviceId,
   serial: string,
 ): Promise<Admitted | ErrorCode> {
-  const found = await store.read
-    .selectFrom('device')
-    .leftJoin('certificate', (join) => join.on('serial', '=', serial))
-    .select(['status', 'stored_sequence', 'facts', 'certificate.device_id', 'revoked_at'])
-    .where('device.id', '=', id)
-    .executeTakeFirst()
+  const found = await admitting.own(store, { id, serial })
   if (found === undefined) return 'not_found'
   if (found.status !== 'active') return 'device_revoked'
   // A certificate that is not written down here was issued after the backup this database may have been restored from.

@@ -118,7 +118,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
       return
     }
     sockets.handleUpgrade(request, socket, head, (websocket) => {
-      all.add(new Session(sessionDeps, websocket, peer))
+      all.add(new Session(sessionDeps, websocket, socket, peer))
     })
   })
 
@@ -201,12 +201,12 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
 /** Who the other side of a connection is, by its certificate; null for one that names no device. */
 function peerOf(socket: Duplex): Peer | null {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return null
-  const certificate = socket.getPeerCertificate()
-  const device = deviceId.safeParse(certificate.subject?.CN)
-  if (!device.success) return null
+  const certificate = socket.getPeerX509Certificate()
+  const device = deviceId.safeParse(certificate?.subject?.match(/^CN=(\S+)$/)?.[1])
+  if (certificate === undefined || !device.success) return null
   return {
     device: device.data,
     serial: certificate.serialNumber.toLowerCase(),
-    notAfter: Date.parse(certificate.valid_to),
+    notAfter: Date.parse(certificate.validTo),
   }
 }

@@ -22,6 +22,8 @@ export type PreviewAsk = { kind: 'do'; action: ActionName; params: unknown } | {
 
 /** What the gateway asks of the action center. */
 export interface Actions {
+  /** Whether {@link ordersFor} or {@link cancelsFor} may have something to say; a storm of connections asks only this. */
+  isAwaited(device: DeviceId): Promise<boolean>
   /** Every order the device must have and has not confirmed, oldest decision first (LIFE6). */
   ordersFor(device: DeviceId): Promise<{ action: ActionId; order: Order }[]>
   /**

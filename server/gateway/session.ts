@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
 import type { RawData, WebSocket } from 'ws'
 import { type Closing, closing } from '../../protocol/closing.ts'
@@ -44,6 +45,8 @@ export class Session {
   readonly peer: Peer
   readonly #deps: SessionDeps
   readonly #socket: WebSocket
+  /** What carries it. */
+  readonly #stream: Duplex
   #phase: 'expecting-hello' | 'admitting' | 'open' | 'ending' = 'expecting-hello'
   #openedAt: number
   #heardAt: number
@@ -64,9 +67,10 @@ export class Session {
   /** Made with the first question; most connections never see one. */
   #previews: Previews | null = null
 
-  constructor(deps: SessionDeps, socket: WebSocket, peer: Peer) {
+  constructor(deps: SessionDeps, socket: WebSocket, stream: Duplex, peer: Peer) {
     this.#deps = deps
     this.#socket = socket
+    this.#stream = stream
     this.peer = peer
     const now = deps.monotonicMs()
     this.#openedAt = now
@@ -243,15 +247,20 @@ export class Session {
     })
     this.#phase = 'open'
     this.#deps.opened(this)
+    // What is said in this turn leaves in one piece: a storm of connections is made of calls to the system.
+    this.#stream.cork()
+    setImmediate(() => this.#stream.uncork())
     this.send({ type: 'welcome', protocol, stored: admitted.stored, at: nowMs() })
     desk.presence.seen(device)
     this.#heartbeat()
-    await desk.takeFacts(device, hello.facts, admitted.facts)
     for (const statement of await actions.keyStatements()) this.send({ type: 'key', statement })
+    this.#giveGrant()
+    await desk.takeFacts(device, hello.facts, admitted.facts)
+    // Looked at after the device counts as open: an order of later than this nudges it.
+    if (!(await actions.isAwaited(device))) return
     for (const actionId of await actions.cancelsFor(device)) this.send({ type: 'cancel', actionId })
     // After the keys, so that no order outruns the key it is signed with.
     this.nudge()
-    this.#giveGrant()
   }
 
   /** Sees to it that the device holds a break-glass grant that is good for long; at each connection, and daily while it lasts. */

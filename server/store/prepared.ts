@@ -1,11 +1,13 @@
 import type { Compilable, CompiledQuery, Kysely, QueryResult, Transaction } from 'kysely'
 import type { Schema } from './schema.ts'
+import type { Store } from './store.ts'
 
 /**
  * INVARIANTS
  * - The text of a prepared statement is made once, from a query with slots where values belong; values reach the database as bound
  *   parameters and in no other way.
- * - Prepared statements run in writes only: what a scoped reader asks has to pass through its filter (ACC3), which works on queries.
+ * - Prepared statements run in writes, and for the control plane itself ({@link Prepared.own}): what a scoped reader asks has to pass
+ *   through its filter (ACC3), which works on queries.
  * - Many rows are one call: nothing else comes between them, and they share the fate of their write.
  */
 
@@ -30,6 +32,8 @@ export interface Prepared<Input, Row> {
   /** Rows of one run. */
   all(transaction: Transaction<Schema>, input: Input): Promise<Row[]>
   first(transaction: Transaction<Schema>, input: Input): Promise<Row | undefined>
+  /** The first row, outside of a write, of what nobody asked for: never for a person's request. */
+  own(store: Pick<Store, 'read'>, input: Input): Promise<Row | undefined>
   /** Rows of all runs, one after the other. */
   many(transaction: Transaction<Schema>, inputs: readonly Input[]): Promise<Row[]>
 }
@@ -56,7 +60,7 @@ export function prepare<Input extends object, Row = never>(
   }
   const bound = (parameters: readonly unknown[], input: Input) =>
     parameters.map((it) => (it instanceof Slot ? input[it.name as keyof Input] : it))
-  const run = async (transaction: Transaction<Schema>, parameters: readonly unknown[]): Promise<Row[]> => {
+  const run = async (transaction: Kysely<Schema>, parameters: readonly unknown[]): Promise<Row[]> => {
     const { query } = made(transaction)
     const result: QueryResult<Row> = await transaction.executeQuery({ ...query, parameters })
     return result.rows
@@ -64,6 +68,7 @@ export function prepare<Input extends object, Row = never>(
   return {
     all: (transaction, input) => run(transaction, bound(made(transaction).parameters, input)),
     first: async (transaction, input) => (await run(transaction, bound(made(transaction).parameters, input)))[0],
+    own: async ({ read }, input) => (await run(read, bound(made(read).parameters, input)))[0],
     many: async (transaction, inputs) => {
       const { parameters } = made(transaction)
       const found: Row[] = []

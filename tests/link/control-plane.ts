@@ -79,6 +79,7 @@ export async function startPlane(options: PlaneOptions = {}) {
     orders: new Map(),
     cancels: new Map(),
     beforeTake: async () => undefined,
+    isAwaited: async (device) => actions.orders.has(device) || actions.cancels.has(device),
     ordersFor: async (device) => actions.orders.get(device) ?? [],
     sending: async (ids) => [...ids],
     cancelsFor: async (device) => actions.cancels.get(device) ?? [],
