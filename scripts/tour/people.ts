@@ -38,6 +38,7 @@ async function runRecourse(home: string, words: readonly string[]): Promise<Said
     environment: surroundings(home),
     out: (text) => (out += text),
     err: (text) => (err += text),
+    askSecret: () => Promise.reject(new Error('nobody sits here')),
   })
   const status = await Promise.race([ended, sleep(longestCallMs, null, { ref: false })])
   return { status, out, err }
