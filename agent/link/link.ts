@@ -66,6 +66,7 @@ export function startLink(deps: LinkDeps): Link {
   const backoff: Backoff = createBackoff(deps.random, limits)
   let identity = deps.identity
   let credentials: Credentials = credentialsOf(identity)
+  let certificateExpiresAt = certificateLife(identity).to
   let state: Pick<LinkState, 'link' | 'since' | 'trouble'> = { link: 'connecting', since: deps.nowMs(), trouble: null }
   let stopped = false
   let wake: (() => void) | null = null
@@ -85,7 +86,8 @@ export function startLink(deps: LinkDeps): Link {
   const keep = (next: Identity) => {
     identity = next
     credentials = credentialsOf(next)
-    deps.log.info({ until: certificateLife(next).to }, 'the certificate was renewed')
+    certificateExpiresAt = certificateLife(next).to
+    deps.log.info({ until: certificateExpiresAt }, 'the certificate was renewed')
   }
 
   const run = async (): Promise<void> => {
@@ -114,7 +116,7 @@ export function startLink(deps: LinkDeps): Link {
   const running = run()
 
   return {
-    state: () => ({ ...state, certificateExpiresAt: certificateLife(identity).to }),
+    state: () => ({ ...state, certificateExpiresAt }),
     hurry: () => wake?.(),
     async stop() {
       stopped = true

@@ -6,6 +6,7 @@ import type { ModelProcess } from '../../agent/host/model/process-table.ts'
 import { seeded } from '../../agent/host/model/seed.ts'
 import type { ActionName } from '../../protocol/actions/index.ts'
 import type { Endpoint } from '../../protocol/actions/isolate-device.ts'
+import { splitPath } from '../../protocol/file-path.ts'
 import type { Profile } from './profile.ts'
 
 /** What can be acted on, on every device that can act. */
@@ -129,13 +130,24 @@ export function sceneOf(run: number, profile: Profile, now: () => number, off: S
   }
   startPrograms()
 
-  const file = (name: TargetName, path: string, content: Uint8Array | string): SceneTarget => ({
-    name,
-    action: 'quarantine-file',
-    params: { path, sha256: sha256Of(content) },
-    things: [`file ${path}`],
-    inEffect: () => !machine.exists(path),
-  })
+  const file = (name: TargetName, path: string, content: Uint8Array | string): SceneTarget => {
+    // Asked for after every effect of every device, so the path is read once.
+    const { root, names } = splitPath(machine.disk.path(path))
+    return {
+      name,
+      action: 'quarantine-file',
+      params: { path, sha256: sha256Of(content) },
+      things: [`file ${path}`],
+      inEffect() {
+        let here = machine.disk.roots.get(root)
+        for (const part of names) {
+          if (here === undefined || here.kind !== 'directory') return true
+          here = machine.disk.child(here, part)?.inode
+        }
+        return here === undefined
+      },
+    }
+  }
   const process = (
     name: keyof typeof programs,
     action: ActionName,

@@ -9,7 +9,8 @@ import { openEnrolWay, openRelay, type Place } from '../network/relay.ts'
 import type { Command, GrowPlan, Member, Shard, ShardOptions } from './shard.ts'
 
 /** Enrolments under way at a time: each costs two handshakes and a key. */
-const atOnce = 12
+const atOnce = 24
+const filesEveryMs = 10_000
 
 /** Devices in this very process. */
 export async function openLocalShard(options: ShardOptions): Promise<Shard> {
@@ -23,6 +24,12 @@ export async function openLocalShard(options: ShardOptions): Promise<Shard> {
   const hostile = new Map<number, HostileDevice>()
   let arrivals: Arrival[] = []
 
+  // Many to list, and asked for every second.
+  let files = { count: 0, until: 0 }
+  const filesNow = () => {
+    if (performance.now() >= files.until) files = { count: openFiles(), until: performance.now() + filesEveryMs }
+    return files.count
+  }
   const depsOf = (profile: Profile, token: string): DeviceDeps => ({
     run,
     profile,
@@ -96,7 +103,7 @@ export async function openLocalShard(options: ShardOptions): Promise<Shard> {
         hostileTries: [...hostile.values()].reduce((sum, device) => sum + device.tries(), 0),
         lives: all.reduce((sum, device) => sum + device.lives(), 0),
         rssBytes: process.memoryUsage.rss(),
-        openFiles: openFiles(),
+        openFiles: filesNow(),
         connections: relay?.counts().open ?? 0,
         cuts: relay?.counts().cut ?? 0,
       }
