@@ -1,8 +1,8 @@
 import { type ErrorCode, errors } from '../../../protocol/errors.ts'
 import { takeAhead } from './ahead.ts'
-import { Problem } from './problem.ts'
+import { type Issue, Problem } from './problem.ts'
 
-type Query = { readonly [name: string]: string | number | boolean | null | undefined }
+export type Query = { readonly [name: string]: string | number | boolean | null | undefined }
 
 /** Path with its query; empty values are left out. */
 export function withQuery(path: string, query: Query = {}): string {
@@ -54,9 +54,9 @@ async function problemOf(response: Response): Promise<Problem> {
   const wait = Number(response.headers.get('retry-after'))
   const retryAfter = Number.isFinite(wait) && wait > 0 ? wait : null
   try {
-    const body = (await response.json()) as { code?: unknown; detail?: unknown }
+    const body = (await response.json()) as { code?: unknown; detail?: unknown; issues?: readonly Issue[] }
     const detail = typeof body.detail === 'string' ? body.detail : null
-    if (isCode(body.code)) return new Problem(body.code, response.status, detail, retryAfter)
+    if (isCode(body.code)) return new Problem(body.code, response.status, detail, retryAfter, body.issues)
   } catch {
     // Not the API's own words: something between this page and the server answered.
   }

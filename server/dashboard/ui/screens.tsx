@@ -27,17 +27,40 @@ export const EmptyState = ({
   </div>
 )
 
-/** What went wrong, in a sentence, and a way to try again. */
-export const Trouble = ({ error, retry }: { error: unknown; retry?: () => void }) => (
+/** What went wrong, in a sentence, and a way on: to try again, or one of its own. */
+export const Trouble = ({
+  error,
+  says,
+  retry,
+  action,
+}: {
+  error?: unknown
+  /** Better words than those of the error. */
+  says?: string
+  retry?: () => void
+  action?: ReactNode
+}) => (
   <div className={classes.trouble} role="alert">
     <Icon name="warning" />
-    <span>{sentenceFor(error)}</span>
+    <span className={classes.says}>{says ?? sentenceFor(error)}</span>
+    {action}
     {retry === undefined ? null : (
       <Button size="compact-sm" variant="default" onClick={retry}>
         Try again
       </Button>
     )}
   </div>
+)
+
+/** Something that only others may see, and why. */
+export const NoAccess = ({ error }: { error: unknown }) => (
+  <EmptyState icon="audit" title="You cannot see this">
+    {sentenceFor(error)} Whoever manages roles can give you one that does; what yours allows stands under{' '}
+    <Link to="/settings/$part" params={{ part: 'you' }}>
+      You
+    </Link>
+    .
+  </EmptyState>
 )
 
 export const ErrorScreen = ({ error, reset }: { error: unknown; reset: () => void }) => (

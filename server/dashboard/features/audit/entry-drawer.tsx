@@ -3,8 +3,7 @@ import { Link } from '@tanstack/react-router'
 import { visible } from '../../ui/plain-text.tsx'
 import { When } from '../../ui/time.tsx'
 import classes from './audit.module.css'
-import type { Entry } from './audit-page.tsx'
-import { deedOf } from './entry-words.ts'
+import { deedOf, type Entry } from './entry-words.ts'
 
 /** One entry, as it was recorded. */
 export const EntryDrawer = ({ entry, who, close }: { entry: Entry; who: string; close: () => void }) => {

@@ -2,6 +2,16 @@ import { isActionName, specOf } from '../../../../protocol/actions/index.ts'
 import type { Me } from '../../app/session.ts'
 import { visible } from '../../ui/plain-text.tsx'
 
+/** One entry of the chain, as the API has it. */
+export interface Entry {
+  readonly sequence: number
+  readonly at: number
+  readonly actor: string
+  readonly kind: string
+  readonly body: Readonly<Record<string, unknown>>
+  readonly hash: string
+}
+
 /** Kinds of entry with the words for them; what is not here is shown by its kind alone. */
 const words: Readonly<Record<string, string>> = {
   'action.requested': 'asked for',
@@ -48,6 +58,26 @@ const words: Readonly<Record<string, string>> = {
   'setting.changed': 'changed a rule',
   'token.made': 'made an API token',
   'token.revoked': 'revoked an API token',
+  'role.created': 'made a role',
+  'role.changed': 'changed a role',
+  'role.deleted': 'deleted a role',
+  'client.created': 'made an API client',
+  'client.secret-renewed': 'gave an API client a new secret',
+  'client.revoked': 'revoked an API client',
+  'notification.rule-created': 'made a notification rule',
+  'notification.rule-changed': 'changed a notification rule',
+  'notification.rule-deleted': 'deleted a notification rule',
+  'notification.given-up': 'gave up telling somebody',
+  'mail.set': 'set the mail server',
+  'forwarder.created': 'made a forwarder',
+  'forwarder.changed': 'changed a forwarder',
+  'forwarder.deleted': 'deleted a forwarder',
+  'group.created': 'made a device group',
+  'group.changed': 'changed a device group',
+  'group.moved': 'ranked a device group',
+  'group.deleted': 'deleted a device group',
+  'exclusion.added': 'added an exclusion',
+  'exclusion.removed': 'ended an exclusion',
   'audit.exported': 'exported the chain',
   'key.rotated': 'made a new mandate key',
   'server.set-up': 'set the control plane up',

@@ -1,210 +1,134 @@
-import { ActionIcon, Button, Modal, Select, TextInput } from '@mantine/core'
+import { Button, MultiSelect, Select, TextInput } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useEffect, useState } from 'react'
+import { useState } from 'react'
 import { send } from '../../app/api.ts'
-import { Icon } from '../../ui/icon.tsx'
+import { useMay } from '../../app/session.ts'
+import { Ask, Editor, Form } from '../../ui/form.tsx'
 import { visible } from '../../ui/plain-text.tsx'
-import { Trouble } from '../../ui/screens.tsx'
 import { toast } from '../../ui/toast.tsx'
-import sheets from '../actions/deed-sheet.module.css'
-import { plural } from '../actions/words.ts'
-import { type Group, type Groups, type Level, type MatchPreview, operators, properties, type RuleRow } from './group.ts'
+import { useForm } from '../../ui/use-form.ts'
+import { rolesQuery } from '../settings/queries.ts'
+import { type Group, type Groups, type Level, levelMeans, levelsAlike, type RuleRow } from './group.ts'
 import classes from './groups.module.css'
+import { Matches } from './matches.tsx'
+import { firstRule, RuleRows } from './rule-rows.tsx'
 
-const pauseMs = 350
+interface Wish {
+  readonly name: string
+  readonly rule: readonly RuleRow[]
+  readonly level: Level
+  readonly visibleTo: readonly string[]
+  readonly revision: number
+}
+
+const blank: Wish = { name: '', rule: firstRule, level: 'semi-any', visibleTo: [], revision: 0 }
+
+const wishOf = ({ name, rule, level, visibleTo, revision }: Group): Wish => ({
+  name,
+  rule,
+  level,
+  visibleTo: visibleTo ?? [],
+  revision,
+})
+
+const filled = (rule: readonly RuleRow[]): RuleRow[] =>
+  rule.map((it) => ({ ...it, value: it.value.trim() })).filter((it) => it.value !== '')
 
 /** Makes or changes a group, and shows meanwhile which devices it would take. */
 export const GroupSheet = ({
   group,
   levels,
+  locked,
   close,
 }: {
   group: Group | null
   levels: Groups['levels']
+  locked: string | null
   close: () => void
 }) => {
+  const may = useMay()
   const queries = useQueryClient()
-  const [name, setName] = useState(group?.name ?? '')
-  const [rule, setRule] = useState<readonly RuleRow[]>(
-    group?.rule ?? [{ property: 'name', operator: 'starts-with', value: '' }],
-  )
-  const [level, setLevel] = useState<Level>(group?.level ?? 'semi-any')
+  const roles = useQuery({ ...rolesQuery, enabled: may('people-manage') }).data?.roles ?? []
+  const [leaving, setLeaving] = useState(false)
   const again = () => queries.invalidateQueries({ queryKey: ['group'] })
-  const filled = rule.filter((it) => it.value.trim() !== '').map((it) => ({ ...it, value: it.value.trim() }))
-  const save = useMutation({
-    mutationFn: () =>
-      group === null
-        ? send('POST', '/v1/groups', { name: name.trim(), rule: filled, level })
-        : send('PATCH', `/v1/groups/${group.id}`, {
-            ...(group.isDefault ? {} : { name: name.trim(), rule: filled }),
-            level,
-            revision: group.revision,
-          }),
-    onSuccess: async () => {
-      await again()
+  const form = useForm({
+    kept: group === null ? blank : wishOf(group),
+    locked,
+    save: ({ name, rule, level, visibleTo }, before) => {
+      const seen = visibleTo.length === 0 ? null : visibleTo
+      const whole = { name: name.trim(), rule: filled(rule), level, visibleTo: seen }
+      if (group === null) return send('POST', '/v1/groups', whole)
+      const body = group.isDefault ? { level, visibleTo: seen } : whole
+      return send('PATCH', `/v1/groups/${group.id}`, { ...body, revision: before.revision })
+    },
+    done: () => {
+      void again()
       close()
     },
+    again,
+    places: { name_taken: 'name' },
   })
   const remove = useMutation({
     mutationFn: () => send('DELETE', `/v1/groups/${group?.id ?? ''}`),
-    onSuccess: async () => {
+    onSuccess: () => {
       toast({ message: 'The group is gone; its devices went to the next one that takes them.' })
-      await again()
+      void again()
       close()
     },
   })
-  const change = (at: number, next: Partial<RuleRow>) =>
-    setRule(rule.map((row, index) => (index === at ? { ...row, ...next } : row)))
+  const { values } = form
+  const shownRoles = [...new Set([...roles.map((it) => it.name), ...values.visibleTo])]
   return (
-    <Modal
-      opened
-      onClose={close}
-      size={620}
-      title={group === null ? 'New group' : visible(group.name)}
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
-      <form
-        className={sheets.sheet}
-        onSubmit={(event) => {
-          event.preventDefault()
-          save.mutate()
-        }}
-      >
+    <Editor title={group === null ? 'New group' : visible(group.name)} unsaved={form.changed} close={close}>
+      <Form form={form} save={group === null ? 'Make the group' : 'Save'} fresh={group === null}>
         {group?.isDefault === true ? (
-          <p>
-            The default group is always last and takes every device that no other group takes. Only its level can
-            change.
+          <p className={classes.lead}>
+            The default group is always last and takes every device that no other group takes. It has no rule.
           </p>
         ) : (
           <>
-            <TextInput
-              label="Name"
-              required
-              withAsterisk={false}
-              maxLength={100}
-              value={name}
-              data-autofocus
-              onChange={(event) => setName(event.currentTarget.value)}
+            <TextInput {...form.text('name')} label="Name" autoComplete="off" data-autofocus />
+            <RuleRows
+              rule={values.rule}
+              change={(rule) => form.put('rule', rule)}
+              disabled={locked !== null}
+              fault={form.faultOf('rule')}
             />
-            <fieldset className={sheets.field}>
-              <legend>Devices whose</legend>
-              <div className={classes.rows}>
-                {rule.map((row, at) => (
-                  // A row has no name of its own; its place is what it is.
-                  // biome-ignore lint/suspicious/noArrayIndexKey: rows are only added at the end
-                  <div key={at} className={classes.row}>
-                    <Select
-                      size="xs"
-                      aria-label={`Property of row ${at + 1}`}
-                      allowDeselect={false}
-                      data={properties}
-                      value={row.property}
-                      onChange={(it) => change(at, { property: (it ?? 'name') as RuleRow['property'] })}
-                    />
-                    <Select
-                      size="xs"
-                      aria-label={`Comparison of row ${at + 1}`}
-                      allowDeselect={false}
-                      data={operators}
-                      value={row.operator}
-                      onChange={(it) => change(at, { operator: (it ?? 'equals') as RuleRow['operator'] })}
-                    />
-                    <TextInput
-                      size="xs"
-                      aria-label={`Value of row ${at + 1}`}
-                      value={row.value}
-                      maxLength={255}
-                      onChange={(event) => change(at, { value: event.currentTarget.value })}
-                    />
-                    <ActionIcon
-                      variant="subtle"
-                      color="gray"
-                      aria-label={`Remove row ${at + 1}`}
-                      disabled={rule.length === 1}
-                      onClick={() => setRule(rule.filter((_, index) => index !== at))}
-                    >
-                      <Icon name="close" size={15} />
-                    </ActionIcon>
-                  </div>
-                ))}
-              </div>
-              <Button
-                size="compact-sm"
-                variant="subtle"
-                leftSection={<Icon name="plus" size={14} />}
-                disabled={rule.length >= 40}
-                onClick={() => setRule([...rule, { property: 'name', operator: 'starts-with', value: '' }])}
-              >
-                One more row
-              </Button>
-              <p className={sheets.hint}>
-                Rows on the same property are alternatives; different properties must all agree.
-              </p>
-            </fieldset>
-            <Matches rule={filled} group={group} />
+            {locked === null ? <Matches rule={filled(values.rule)} group={group?.id ?? null} /> : null}
           </>
         )}
         <Select
+          {...form.choice('level', { hint: levelMeans[values.level] })}
           label="How much may happen without a person"
-          allowDeselect={false}
           data={Object.entries(levels).map(([value, label]) => ({ value, label }))}
-          value={level}
-          onChange={(it) => setLevel((it ?? 'semi-any') as Level)}
         />
-        {save.error === null ? null : <Trouble error={save.error} />}
-        {remove.error === null ? null : <Trouble error={remove.error} />}
-        <div className={sheets.buttons}>
-          {group === null || group.isDefault ? null : (
-            <Button variant="subtle" color="red" loading={remove.isPending} onClick={() => remove.mutate()}>
-              Delete the group
-            </Button>
-          )}
-          <Button
-            type="submit"
-            loading={save.isPending}
-            disabled={group?.isDefault !== true && (name.trim() === '' || filled.length === 0)}
-          >
-            {group === null ? 'Make the group' : 'Save'}
+        {values.level === 'none' ? null : <p className={classes.hint}>{levelsAlike}</p>}
+        {shownRoles.length === 0 ? null : (
+          <MultiSelect
+            {...form.many('visibleTo', { hint: 'None chosen: every role. Administrators see every group.' })}
+            label="Roles that see its devices"
+            data={shownRoles}
+          />
+        )}
+      </Form>
+      {group === null || group.isDefault || locked !== null ? null : (
+        <div className={classes.remove}>
+          <Button size="xs" variant="subtle" color="red" onClick={() => setLeaving(true)}>
+            Delete the group
           </Button>
         </div>
-      </form>
-    </Modal>
-  )
-}
-
-/** Which devices the rule would match, asked of the server while one types. */
-const Matches = ({ rule, group }: { rule: readonly RuleRow[]; group: Group | null }) => {
-  const text = JSON.stringify(rule)
-  const [settled, setSettled] = useState(text)
-  useEffect(() => {
-    const timer = window.setTimeout(() => setSettled(text), pauseMs)
-    return () => window.clearTimeout(timer)
-  }, [text])
-  const { data, error } = useQuery({
-    queryKey: ['group', 'preview', settled, group?.id ?? null],
-    queryFn: () =>
-      send<MatchPreview>('POST', '/v1/groups/preview', {
-        rule: JSON.parse(settled) as RuleRow[],
-        ...(group === null ? {} : { group: group.id }),
-      }),
-    enabled: settled !== '[]',
-    placeholderData: (before) => before,
-  })
-  if (error !== null) return <Trouble error={error} />
-  if (settled === '[]')
-    return <p className={sheets.hint}>A rule without a value matches nothing; it never means all.</p>
-  if (data === undefined) return <p className={sheets.hint}>Looking …</p>
-  const others = data.matches - data.joins
-  return (
-    <div className={classes.preview} aria-live="polite">
-      <strong>
-        {plural(data.joins, 'device')} would belong to it
-        {others > 0 ? `; ${others} more match, but a group above takes them` : ''}
-      </strong>
-      <span>
-        {data.devices.map((it) => visible(it.name)).join(', ')}
-        {data.matches > data.devices.length ? ', …' : ''}
-      </span>
-    </div>
+      )}
+      {leaving ? (
+        <Ask
+          title={`Delete ${visible(group?.name ?? '')}?`}
+          words="Its devices go to the next group that takes them, with the level of that one. Its exclusions end."
+          yes="Delete the group"
+          busy={remove.isPending}
+          error={remove.error}
+          go={() => remove.mutate()}
+          stay={() => setLeaving(false)}
+        />
+      ) : null}
+    </Editor>
   )
 }

@@ -38,6 +38,21 @@ export const groupsQuery = queryOptions({
   queryFn: ({ signal }) => get<Groups>('/v1/groups', undefined, signal),
 })
 
+/** What a level means for what was found malicious; for all else they are alike. */
+export const levelMeans: Readonly<Record<Level, string>> = {
+  full: 'What is malicious is acted on at once, wherever it lies; no person is asked.',
+  'semi-any': 'Nothing is done without a person: whatever is malicious waits for approval.',
+  'semi-core':
+    'What is malicious is acted on at once, but below core folders it waits for approval. So does what has no known place.',
+  'semi-non-temp':
+    'What is malicious is acted on at once only below temporary folders; anywhere else it waits for approval.',
+  none: 'Nothing is investigated, proposed or done. Alerts are kept, and people can still act by hand.',
+}
+
+/** The same under every level but the last. */
+export const levelsAlike =
+  'What is suspicious always waits for a person, and where no threat was found nothing is done.'
+
 export const properties = [
   { value: 'name', label: 'name' },
   { value: 'domain', label: 'domain' },

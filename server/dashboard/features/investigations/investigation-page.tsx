@@ -1,17 +1,18 @@
 import { Button, Modal, Skeleton, Textarea } from '@mantine/core'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
 import { useState } from 'react'
 import { type ActionName, specOf } from '../../../../protocol/actions/index.ts'
 import { send } from '../../app/api.ts'
 import { useMay } from '../../app/session.ts'
+import { Form } from '../../ui/form.tsx'
 import { Icon } from '../../ui/icon.tsx'
 import { PageHead } from '../../ui/page-head.tsx'
 import { PathText, visible } from '../../ui/plain-text.tsx'
 import { Trouble } from '../../ui/screens.tsx'
 import { span, When } from '../../ui/time.tsx'
 import { toast } from '../../ui/toast.tsx'
-import sheets from '../actions/deed-sheet.module.css'
+import { useForm } from '../../ui/use-form.ts'
 import { plural } from '../actions/words.ts'
 import {
   type Evidence,
@@ -84,13 +85,26 @@ const Body = ({ of }: { of: InvestigationDetail }) => {
               : 'Waits for the device, which is absent or busy.'}
           </p>
         )}
+        <Counts of={of} />
         <section className={classes.card}>
-          <h2>Evidence</h2>
+          <h2>Proposed actions</h2>
+          <Proposals of={of} />
+        </section>
+        <section className={classes.card}>
+          <h2>Evidence and verdicts</h2>
+          {of.evidence.length === 0 ? <p className={classes.quiet}>Nothing was found.</p> : null}
           <ul className={classes.evidence}>
             {of.evidence.map((it) => (
               <Found key={it.id} it={it} />
             ))}
           </ul>
+        </section>
+        <section className={classes.card} aria-label="Graph">
+          <h2>Graph</h2>
+          <p className={classes.graph}>
+            <Icon name="link" size={18} />
+            How what was found hangs together will be drawn here. Until then, all of it stands in the evidence above.
+          </p>
         </section>
         <section className={classes.card}>
           <h2>{plural(of.alerts.length, 'alert')}</h2>
@@ -149,13 +163,51 @@ const Found = ({ it }: { it: Evidence }) => (
       <span className={classes.status}>{statusWords[it.status]}</span>
     </div>
     {it.reasons.length === 0 ? null : <p className={classes.quiet}>{visible(it.reasons.join(' '))}</p>}
-    {it.decision === null ? null : (
-      <p className={classes.decision}>
-        {visible(it.decision.sentence)} <Proposed action={it.decision.action} id={it.decision.actionId} />
-      </p>
-    )}
+    {it.decision === null ? null : <p className={classes.decision}>{visible(it.decision.sentence)}</p>}
   </li>
 )
+
+const counted = [
+  ['malicious', 'malicious'],
+  ['suspicious', 'suspicious'],
+  ['noThreat', 'no threat'],
+  ['unknown', 'unknown'],
+  ['pending', 'wait for approval'],
+  ['remediated', 'remediated'],
+  ['unremediated', 'not remediated'],
+] as const
+
+const Counts = ({ of: { counts } }: { of: InvestigationDetail }) => (
+  <ul className={classes.counts} aria-label="In numbers">
+    {counted
+      .filter(([name]) => counts[name] > 0)
+      .map(([name, words]) => (
+        <li key={name}>
+          <strong>{counts[name]}</strong> {words}
+        </li>
+      ))}
+  </ul>
+)
+
+/** What follows from the evidence: one line for each action, with what came of it. */
+const Proposals = ({ of }: { of: InvestigationDetail }) => {
+  const proposed = of.evidence.filter((it) => typeof it.decision?.actionId === 'string')
+  return proposed.length === 0 ? (
+    <p className={classes.quiet}>Nothing is proposed: what was found calls for no action, or none fits it.</p>
+  ) : (
+    <ul className={classes.evidence}>
+      {proposed.map((it) => (
+        <li key={it.id}>
+          <div className={classes.proposal}>
+            <Proposed action={it.decision?.action ?? null} id={it.decision?.actionId ?? null} />
+            <PathText text={nameOfEvidence(it.item)} />
+            <span className={classes.status}>{statusWords[it.status]}</span>
+          </div>
+        </li>
+      ))}
+    </ul>
+  )
+}
 
 /** The way to the action that followed, if one did. */
 const Proposed = ({ action, id }: { action: ActionName | null; id: string | null }) =>
@@ -165,6 +217,24 @@ const Proposed = ({ action, id }: { action: ActionName | null; id: string | null
     </Link>
   )
 
+interface Wish {
+  readonly comment: string
+}
+
+const blank: Wish = { comment: '' }
+
+const deeds = {
+  terminate: {
+    title: 'End this investigation',
+    words: () => 'What it asked for and nobody has decided is withdrawn. What was done stays in force.',
+  },
+  undo: {
+    title: 'Take everything back',
+    words: (actions: number) =>
+      `What this investigation did in up to ${plural(actions, 'action')} is taken back, the last first. What can no longer be taken back is left and named.`,
+  },
+} as const
+
 const Sheet = ({
   of,
   what,
@@ -172,22 +242,21 @@ const Sheet = ({
   close,
 }: {
   of: InvestigationDetail
-  what: 'terminate' | 'undo'
+  what: keyof typeof deeds
   actions: number
   close: () => void
 }) => {
   const queries = useQueryClient()
-  const [comment, setComment] = useState('')
-  const run = useMutation({
-    mutationFn: () =>
+  const { title, words } = deeds[what]
+  const form = useForm({
+    kept: blank,
+    save: ({ comment }) =>
       send<{ actions?: readonly unknown[]; left?: readonly { why: string }[] }>(
         'POST',
         `/v1/investigations/${of.id}/${what}`,
-        {
-          comment: comment.trim(),
-        },
+        { comment: comment.trim() },
       ),
-    onSuccess: (answer) => {
+    done: (answer) => {
       const left = answer.left?.length ?? 0
       toast({
         message:
@@ -199,42 +268,14 @@ const Sheet = ({
       close()
     },
   })
-  const title = what === 'terminate' ? 'End this investigation' : 'Take everything back'
   return (
     <Modal opened onClose={close} title={title} closeButtonProps={{ 'aria-label': 'Close' }}>
-      <form
-        className={sheets.sheet}
-        onSubmit={(event) => {
-          event.preventDefault()
-          run.mutate()
-        }}
-      >
-        <p>
-          {what === 'terminate'
-            ? 'What it asked for and nobody has decided is withdrawn. What was done stays in force.'
-            : `What this investigation did in up to ${plural(actions, 'action')} is taken back, the last first. What can no longer be taken back is left and named.`}
-        </p>
-        <Textarea
-          label="Why?"
-          autosize
-          minRows={2}
-          maxLength={4_000}
-          required
-          withAsterisk={false}
-          data-autofocus
-          value={comment}
-          onChange={(event) => setComment(event.currentTarget.value)}
-        />
-        {run.error === null ? null : <Trouble error={run.error} />}
-        <div className={sheets.buttons}>
-          <Button variant="default" onClick={close}>
-            Back
-          </Button>
-          <Button type="submit" loading={run.isPending} disabled={comment.trim() === ''}>
-            {title}
-          </Button>
-        </div>
-      </form>
+      <div className={classes.sheet}>
+        <p>{words(actions)}</p>
+        <Form form={form} save={title} fresh careless>
+          <Textarea {...form.text('comment')} label="Why?" autosize minRows={2} data-autofocus />
+        </Form>
+      </div>
     </Modal>
   )
 }

@@ -1,27 +1,13 @@
-import { useInfiniteQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useCallback, useMemo, useState } from 'react'
-import { get } from '../../app/api.ts'
-import { useShortcuts } from '../../app/keyboard.ts'
-import { ColumnChoice } from '../../ui/column-choice.tsx'
-import { DataTable } from '../../ui/data-table.tsx'
-import { useNarrow } from '../../ui/narrow.ts'
-import { PageHead } from '../../ui/page-head.tsx'
+import { useCallback, useState } from 'react'
+import { Chips, CompactRow, ListPage, usePages } from '../../ui/list-page.tsx'
 import { visible } from '../../ui/plain-text.tsx'
-import { EmptyState, Trouble } from '../../ui/screens.tsx'
-import { type Column, useTableLayout } from '../../ui/table-layout.ts'
+import { EmptyState } from '../../ui/screens.tsx'
+import type { Column } from '../../ui/table-layout.ts'
 import { span, When } from '../../ui/time.tsx'
-import bars from '../actions/actions.module.css'
-import chips from '../actions/filters.module.css'
-import { LoadingRows } from '../actions/loading-rows.tsx'
 import { plural } from '../actions/words.ts'
 import type { Investigation } from './investigation.ts'
 import { StateMark } from './looks.tsx'
-
-interface Page {
-  readonly items: readonly Investigation[]
-  readonly next: string | null
-}
 
 const waits = (it: Investigation): string =>
   it.waitsFor === 'people' ? 'for somebody to decide' : it.waitsFor === 'device' ? 'for the device' : ''
@@ -59,114 +45,50 @@ const evidenceWords = ({ counts }: Investigation): string =>
 
 const idOf = (it: Investigation): string => it.id
 const nameOf = (it: Investigation): string => visible(it.title)
+const stages = { open: 'Open', ended: 'Ended' } as const
 
 export const InvestigationsPage = () => {
-  const narrow = useNarrow()
   const navigate = useNavigate()
-  const [open, setOpen] = useState<boolean | null>(null)
-  const [active, setActive] = useState<string | null>(null)
-  const list = useInfiniteQuery({
-    queryKey: ['investigation', 'list', open],
-    queryFn: ({ pageParam, signal }) =>
-      get<Page>('/v1/investigations', { open, cursor: pageParam, limit: 100 }, signal),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page: Page) => page.next,
+  const [stage, setStage] = useState<keyof typeof stages | null>(null)
+  const list = usePages<Investigation>('investigation', '/v1/investigations', {
+    open: stage === null ? null : stage === 'open',
   })
-  const rows = useMemo(() => list.data?.pages.flatMap((page) => page.items) ?? [], [list.data])
-  const layout = useTableLayout('investigations', columns, false)
   const show = useCallback(
     (it: Investigation) => void navigate({ to: '/investigations/$id', params: { id: it.id } }),
     [navigate],
   )
-  const step = (by: number) => {
-    const at = rows.findIndex((it) => it.id === active)
-    setActive(rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + by))]?.id ?? null)
-  }
-  const group = 'Investigations'
-  useShortcuts([
-    { keys: 'j', label: 'Next', group, run: () => step(1) },
-    { keys: 'k', label: 'Previous', group, run: () => step(-1) },
-    {
-      keys: 'Enter',
-      label: 'Open',
-      group,
-      run: () => {
-        const row = rows.find((it) => it.id === active)
-        if (row !== undefined) show(row)
-      },
-    },
-  ])
   return (
-    <div className={bars.page}>
-      <PageHead
-        title="Investigations"
-        about="What an alert opened: its evidence, what was thought of it, and what was proposed."
-      >
-        {narrow ? null : <ColumnChoice layout={layout} />}
-      </PageHead>
-      <div className={bars.bar}>
-        {(
-          [
-            [null, 'All'],
-            [true, 'Open'],
-            [false, 'Ended'],
-          ] as const
-        ).map(([value, label]) => (
-          <button
-            key={label}
-            type="button"
-            className={chips.chip}
-            data-chosen={open === value || undefined}
-            aria-pressed={open === value}
-            onClick={() => setOpen(value)}
-          >
-            {label}
-          </button>
-        ))}
-      </div>
-      <div className={bars.table}>
-        {list.isPending ? (
-          <LoadingRows />
-        ) : list.isError ? (
-          <div className={bars.bar}>
-            <Trouble error={list.error} retry={() => void list.refetch()} />
-          </div>
+    <ListPage
+      name="investigations"
+      title="Investigations"
+      about="What an alert opened: its evidence, what was thought of it, and what was proposed."
+      list={list}
+      columns={columns}
+      idOf={idOf}
+      nameOf={nameOf}
+      open={show}
+      compact={(it) => (
+        <CompactRow
+          title={visible(it.title)}
+          time={<When at={it.openedAt} />}
+          middle={evidenceWords(it)}
+          foot={<StateMark state={it.state} />}
+          end={visible(it.device.name)}
+        />
+      )}
+      filters={<Chips label="Stage" choices={stages} value={stage} change={setStage} />}
+      empty={
+        stage === null ? (
+          <EmptyState icon="search" title="Nothing is investigated">
+            An alert about a device opens an investigation here. It ends when each proposed action was taken, approved
+            or rejected.
+          </EmptyState>
         ) : (
-          <DataTable
-            label="Investigations"
-            rows={rows}
-            idOf={idOf}
-            nameOf={nameOf}
-            layout={layout}
-            narrow={narrow}
-            compact={(it) => (
-              <div className={bars.compact}>
-                <div className={bars.compactTop}>
-                  <span className={bars.title}>{visible(it.title)}</span>
-                  <span className={bars.compactTime}>
-                    <When at={it.openedAt} />
-                  </span>
-                </div>
-                <span className={bars.none}>{evidenceWords(it)}</span>
-                <div className={bars.compactFoot}>
-                  <StateMark state={it.state} />
-                  <span className={bars.compactDevice}>{visible(it.device.name)}</span>
-                </div>
-              </div>
-            )}
-            active={active}
-            onActive={setActive}
-            onOpen={show}
-            more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }}
-            empty={
-              <EmptyState icon="search" title="Nothing is investigated">
-                An alert about a device opens an investigation here. It ends when each proposed action was taken,
-                approved or rejected.
-              </EmptyState>
-            }
-          />
-        )}
-      </div>
-    </div>
+          <EmptyState icon="search" title={stage === 'open' ? 'No investigation is open' : 'None has ended yet'}>
+            Press the filter once more to see all of them.
+          </EmptyState>
+        )
+      }
+    />
   )
 }

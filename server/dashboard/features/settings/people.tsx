@@ -1,177 +1,149 @@
-import { Button, PasswordInput, Select, TextInput } from '@mantine/core'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Button, PasswordInput, Select, Switch, TextInput } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { send } from '../../app/api.ts'
 import { useMe } from '../../app/session.ts'
-import { Trouble } from '../../ui/screens.tsx'
+import { Editor, Form } from '../../ui/form.tsx'
+import { Icon } from '../../ui/icon.tsx'
+import { SmallTable } from '../../ui/small-table.tsx'
 import { When } from '../../ui/time.tsx'
 import { toast } from '../../ui/toast.tsx'
-import { type Person, peopleQuery, rolesQuery } from './people-queries.ts'
-import classes from './settings.module.css'
+import { useForm } from '../../ui/use-form.ts'
+import classes from './part.module.css'
+import { Card } from './part.tsx'
+import { type Person, peopleQuery, rolesQuery } from './queries.ts'
+import { roleWords } from './role-words.ts'
 
-/** Until they are read, there is nothing to choose from. */
-const useRoles = () => useQuery(rolesQuery).data ?? []
+/** The roles one can give, in words. */
+export const useRoleChoices = () =>
+  useQuery(rolesQuery).data?.roles.map(({ name }) => ({ value: name, label: roleWords(name) })) ?? []
 
 export const People = () => {
   const me = useMe()
-  const queries = useQueryClient()
-  const { data, error } = useQuery(peopleQuery)
-  const change = useMutation({
-    mutationFn: ({ id, ...body }: { id: string; role?: string; disabled?: boolean }) =>
-      send('PATCH', `/v1/people/${id}`, body),
-    onSettled: () => queries.invalidateQueries({ queryKey: ['people'] }),
-    onError: (failure) => toast({ error: failure }),
-  })
+  const people = useQuery(peopleQuery)
+  const [open, setOpen] = useState<Person | 'new' | null>(null)
   return (
-    <>
-      <section className={classes.card}>
-        <h2>People</h2>
-        <p className={classes.about}>
-          Nobody is ever deleted, because the history names them. Somebody disabled is out at once, with every session
-          and token.
-        </p>
-        {error === null ? null : <Trouble error={error} />}
-        <div className={classes.scroll}>
-          <table className={classes.table}>
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Role</th>
-                <th scope="col">Since</th>
-                <th scope="col">
-                  <span aria-hidden="true" />
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {data?.map((it) => (
-                <Row
-                  key={it.id}
-                  person={it}
-                  mine={it.id === me?.id}
-                  change={(body) => change.mutate({ id: it.id, ...body })}
-                />
-              ))}
-            </tbody>
-          </table>
-        </div>
-      </section>
-      <Add />
-    </>
-  )
-}
-
-const Row = ({
-  person,
-  mine,
-  change,
-}: {
-  person: Person
-  mine: boolean
-  change: (body: { role?: string; disabled?: boolean }) => void
-}) => {
-  const roles = useRoles()
-  return (
-    <tr className={person.disabled ? classes.off : undefined}>
-      <td>
-        {person.name}
-        {mine ? ' (you)' : ''}
-      </td>
-      <td>
-        {person.disabled ? (
-          'disabled'
-        ) : (
-          <Select
-            size="xs"
-            w={290}
-            aria-label={`Role of ${person.name}`}
-            allowDeselect={false}
-            data={roles}
-            value={person.role}
-            onChange={(role) => {
-              if (role !== null && role !== person.role) change({ role })
-            }}
-          />
+    <Card
+      title="People"
+      about="Nobody is ever deleted, because the history names them. Somebody disabled is out at once, with every session and token."
+      action={
+        people.data === undefined ? null : (
+          <Button size="xs" leftSection={<Icon name="plus" size={15} />} onClick={() => setOpen('new')}>
+            Add somebody
+          </Button>
+        )
+      }
+    >
+      <SmallTable
+        label="People"
+        rows={people.data?.filter((it) => it.kind === 'person')}
+        error={people.error}
+        idOf={(it) => it.id}
+        dimmed={(it) => it.disabled}
+        columns={[
+          { head: 'Name', cell: (it) => `${it.name}${it.id === me?.id ? ' (you)' : ''}` },
+          { head: 'Role', cell: (it) => roleWords(it.role) },
+          { head: 'Access', cell: (it) => (it.disabled ? 'disabled' : 'may sign in') },
+          { head: 'Since', cell: (it) => <When at={it.createdAt} /> },
+        ]}
+        doings={(it) => (
+          <Button size="compact-sm" variant="default" onClick={() => setOpen(it)} aria-label={`Change ${it.name}`}>
+            Change
+          </Button>
         )}
-      </td>
-      <td>
-        <When at={person.createdAt} />
-      </td>
-      <td>
-        <Button
-          size="compact-sm"
-          variant="default"
-          onClick={() => change({ disabled: !person.disabled })}
-          aria-label={`${person.disabled ? 'Let in again' : 'Disable'} ${person.name}`}
-        >
-          {person.disabled ? 'Let in again' : 'Disable'}
-        </Button>
-      </td>
-    </tr>
+      />
+      {open === null ? null : open === 'new' ? (
+        <Add close={() => setOpen(null)} />
+      ) : (
+        <Change person={open} mine={open.id === me?.id} close={() => setOpen(null)} />
+      )}
+    </Card>
   )
 }
 
-const Add = () => {
-  const roles = useRoles()
+const blank = { name: '', password: '', role: 'responder' }
+
+const Add = ({ close }: { close: () => void }) => {
+  const roles = useRoleChoices()
   const queries = useQueryClient()
-  const [name, setName] = useState('')
-  const [password, setPassword] = useState('')
-  const [role, setRole] = useState('responder')
-  const add = useMutation({
-    mutationFn: () => send<Person>('POST', '/v1/people', { name, password, role }),
-    onSuccess: (person) => {
-      setName('')
-      setPassword('')
-      toast({ message: `${person.name} may sign in now.` })
+  const form = useForm({
+    kept: blank,
+    save: (body) => send<Person>('POST', '/v1/people', body),
+    done: ({ name }) => {
+      toast({ message: `${name} may sign in now.` })
       void queries.invalidateQueries({ queryKey: ['people'] })
+      close()
     },
+    places: { name_taken: 'name' },
   })
   return (
-    <section className={classes.card}>
-      <h2>Add somebody</h2>
-      <p className={classes.about}>Give them the first password yourself; they change it under You.</p>
-      <form
-        className={classes.form}
-        onSubmit={(event) => {
-          event.preventDefault()
-          add.mutate()
-        }}
-      >
+    <Editor title="Add somebody" unsaved={form.changed} close={close}>
+      <Form form={form} save="Add" fresh>
+        <p className={classes.about}>Give them the first password yourself; they change it under You.</p>
         <TextInput
+          {...form.text('name', { hint: 'Letters a–z, digits and . _ @ -' })}
           label="Name"
           autoComplete="off"
           autoCapitalize="none"
           spellCheck={false}
-          required
-          withAsterisk={false}
-          value={name}
-          onChange={(event) => setName(event.currentTarget.value)}
+          data-autofocus
         />
         <PasswordInput
+          {...form.text('password', { hint: 'At least 12 characters.' })}
           label="First password"
-          description="At least 12 characters"
           autoComplete="new-password"
-          required
-          withAsterisk={false}
-          minLength={12}
-          value={password}
-          onChange={(event) => setPassword(event.currentTarget.value)}
           visibilityToggleButtonProps={{ 'aria-label': 'Show the password' }}
         />
-        <Select
-          label="Role"
-          allowDeselect={false}
-          data={roles}
-          value={role}
-          onChange={(it) => setRole(it ?? 'responder')}
+        <Select {...form.choice('role')} label="Role" data={roles} />
+      </Form>
+    </Editor>
+  )
+}
+
+const Change = ({ person, mine, close }: { person: Person; mine: boolean; close: () => void }) => {
+  const roles = useRoleChoices()
+  const queries = useQueryClient()
+  const again = () => queries.invalidateQueries({ queryKey: ['people'] })
+  const now = queries.getQueryData(peopleQuery.queryKey)?.find((it) => it.id === person.id) ?? person
+  const form = useForm({
+    kept: { role: now.role, disabled: now.disabled, password: '' },
+    save: ({ role, disabled, password }, before) =>
+      send<Person>('PATCH', `/v1/people/${person.id}`, {
+        ...(role === before.role ? {} : { role }),
+        ...(disabled === before.disabled ? {} : { disabled }),
+        ...(password === '' ? {} : { password }),
+        was: { role: before.role, disabled: before.disabled },
+      }),
+    done: () => {
+      toast({ message: `${person.name} is changed; it holds from their next request.` })
+      void again()
+      close()
+    },
+    again,
+    places: { not_found: 'role', last_administrator: 'role' },
+  })
+  return (
+    <Editor title={`Change ${person.name}`} unsaved={form.changed} close={close}>
+      <Form form={form} save="Save">
+        <Select {...form.choice('role')} label="Role" data={roles} data-autofocus />
+        <PasswordInput
+          {...form.text('password', {
+            hint: 'Left empty, it stays. A new one ends every session and token of theirs.',
+          })}
+          label="New password"
+          autoComplete="new-password"
+          visibilityToggleButtonProps={{ 'aria-label': 'Show the password' }}
         />
-        {add.error === null ? null : <Trouble error={add.error} />}
-        <div>
-          <Button type="submit" size="xs" loading={add.isPending}>
-            Add
-          </Button>
-        </div>
-      </form>
-    </section>
+        <Switch
+          {...form.toggle('disabled')}
+          label="Disabled"
+          description={
+            mine
+              ? 'You would be out at once, with every session and token of yours.'
+              : 'Out at once, with every session and token. The name stays in the history.'
+          }
+        />
+      </Form>
+    </Editor>
   )
 }

@@ -1,127 +1,173 @@
-import { Button, NumberInput, SegmentedControl, Switch } from '@mantine/core'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
+import { Button, NumberInput, SegmentedControl, Switch, TextInput } from '@mantine/core'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { send } from '../../app/api.ts'
 import { useMay } from '../../app/session.ts'
-import { Trouble } from '../../ui/screens.tsx'
+import { Form } from '../../ui/form.tsx'
 import { toast } from '../../ui/toast.tsx'
-import { type Settings, settingsQuery } from './queries.ts'
-import classes from './settings.module.css'
+import classes from './part.module.css'
+import { Card } from './part.tsx'
+import { limitsQuery, type Settings } from './queries.ts'
+import { useSettings } from './use-settings.ts'
+import { WithSettings } from './with-settings.tsx'
 
-const numbers = [
-  ['approvalDays', 'Days until a request expires', 'Silence is rejection: what nobody decides on expires', 1, 30],
-  ['queueDays', 'Days an order waits for an absent device', 'After that it has to be asked for again', 1, 30],
-  ['historyDays', 'Days that ended actions are kept', 'The audit chain is kept for ever', 1, 3_650],
-  ['batchLimit', 'Most actions of one request', 'A larger request is refused, not cut', 1, 1_000],
-] as const
+/** Who must agree, how large a request may be, and how it goes out. */
+export const Rules = () => (
+  <>
+    <WithSettings Body={Deciding} />
+    <Limits />
+    <MandateKey />
+  </>
+)
 
-/** Who must agree, and how long things are kept. */
-export const Rules = () => {
-  const { data, error } = useQuery(settingsQuery)
-  return data === undefined ? (
-    error === null ? null : (
-      <Trouble error={error} />
-    )
-  ) : (
-    <Form key={JSON.stringify(data)} kept={data} />
+interface Shown {
+  readonly separationOfDuties: boolean
+  readonly destructiveApprovals: string
+  readonly approvalDays: number | null
+  readonly queueDays: number | null
+  readonly batchLimit: number | null
+  readonly rolloutFrom: number | null
+  readonly rolloutWaves: string
+  readonly rolloutFailurePercent: number | null
+}
+
+const read = (it: Settings): Shown => ({
+  separationOfDuties: it.separationOfDuties,
+  destructiveApprovals: String(it.destructiveApprovals),
+  approvalDays: it.approvalDays,
+  queueDays: it.queueDays,
+  batchLimit: it.batchLimit,
+  rolloutFrom: it.rolloutFrom,
+  rolloutWaves: it.rolloutWaves.join(', '),
+  rolloutFailurePercent: it.rolloutFailurePercent,
+})
+
+const write = ({ destructiveApprovals, rolloutWaves, ...rest }: Shown) =>
+  ({
+    separationOfDuties: rest.separationOfDuties,
+    destructiveApprovals: destructiveApprovals === '2' ? 2 : 1,
+    approvalDays: rest.approvalDays,
+    queueDays: rest.queueDays,
+    batchLimit: rest.batchLimit,
+    rolloutFrom: rest.rolloutFrom,
+    rolloutWaves: rolloutWaves
+      .split(/[\s,;%]+/)
+      .filter((it) => it !== '')
+      .map(Number),
+    rolloutFailurePercent: rest.rolloutFailurePercent,
+  }) as Partial<Settings>
+
+const Deciding = ({ settings }: { settings: Settings }) => {
+  const form = useSettings(settings, read, write)
+  const { separationOfDuties, destructiveApprovals } = form.values
+  return (
+    <Card title="Who decides" about="It holds for everybody, at once, and every change is in the audit chain.">
+      <Form form={form} save="Save">
+        <Switch
+          {...form.toggle('separationOfDuties')}
+          label="Whoever asks does not approve"
+          description="For everything that is not safe. Switch it off only where one person works alone."
+        />
+        <fieldset>
+          <legend>People who must approve a destructive action</legend>
+          <SegmentedControl
+            mt={6}
+            mb={10}
+            size="xs"
+            aria-label="People who must approve a destructive action"
+            disabled={form.locked !== null}
+            data={['1', '2']}
+            value={destructiveApprovals}
+            onChange={(it) => form.put('destructiveApprovals', it)}
+          />
+        </fieldset>
+        <dl className={classes.facts} aria-label="Approvals by risk">
+          <dt>Safe</dt>
+          <dd>one person, who may be the one who asked</dd>
+          <dt>Disruptive</dt>
+          <dd>one person{separationOfDuties ? ', not the one who asked' : ', who may be the one who asked'}</dd>
+          <dt>Destructive</dt>
+          <dd>
+            {destructiveApprovals === '2' ? 'two different people' : 'one person'}
+            {separationOfDuties ? ', not the one who asked' : ''}, after typing a word
+          </dd>
+        </dl>
+        <h2 className={classes.section}>Waiting</h2>
+        <div className={classes.pair}>
+          <NumberInput
+            {...form.number('approvalDays', { hint: 'Silence is rejection.' })}
+            label="Days until a request expires"
+          />
+          <NumberInput
+            {...form.number('queueDays', { hint: 'Then it has to be asked for again.' })}
+            label="Days an order waits for a device"
+          />
+        </div>
+        <h2 className={classes.section}>Many devices at once</h2>
+        <NumberInput
+          {...form.number('batchLimit', { hint: 'A larger request is refused, not cut.' })}
+          label="Most actions of one request"
+        />
+        <div className={classes.pair}>
+          <NumberInput
+            {...form.number('rolloutFrom', { hint: 'More devices than this.' })}
+            label="Goes out in waves from"
+          />
+          <NumberInput
+            {...form.number('rolloutFailurePercent', { hint: 'Then a person decides.' })}
+            label="Halts when more percent failed"
+          />
+        </div>
+        <TextInput
+          {...form.text('rolloutWaves', { hint: 'How much is out after each wave; the last is 100.' })}
+          label="Waves, in percent"
+        />
+      </Form>
+    </Card>
   )
 }
 
-const Form = ({ kept }: { kept: Settings }) => {
-  const may = useMay()
-  const queries = useQueryClient()
-  const [draft, setDraft] = useState(kept)
-  const changed = Object.fromEntries(
-    Object.entries(draft).filter(([name, value]) => kept[name as keyof Settings] !== value),
+const Limits = () => {
+  const limits = useQuery(limitsQuery).data
+  return (
+    <Card
+      title="Limits of calls and tries"
+      about="Set when the control plane is started, not here. Whoever meets one is told how long to wait."
+    >
+      {limits === undefined ? null : (
+        <dl className={classes.facts}>
+          <dt>A token or API client</dt>
+          <dd>
+            {limits.perMinute.toLocaleString()} calls a minute, {limits.perHour.toLocaleString()} an hour
+          </dd>
+          <dt>A session of a person</dt>
+          <dd>{limits.sessionPerMinute.toLocaleString()} calls a minute</dd>
+          <dt>Tries to sign in</dt>
+          <dd>
+            in {limits.signIn.windowMinutes} minutes: {limits.signIn.pair} for one name from one address,{' '}
+            {limits.signIn.client} from one address, {limits.signIn.name} for one name from everywhere
+          </dd>
+        </dl>
+      )}
+    </Card>
   )
-  const save = useMutation({
-    mutationFn: () => send<Settings>('PATCH', '/v1/settings', changed),
-    onSuccess: (settings) => {
-      queries.setQueryData(settingsQuery.queryKey, settings)
-      toast({ message: 'The rules are changed. They hold for what is decided from now on.' })
-    },
-  })
+}
+
+const MandateKey = () => {
+  const may = useMay()
   const rotate = useMutation({
     mutationFn: () => send<{ keyId: string }>('POST', '/v1/keys/rotate'),
     onSuccess: ({ keyId }) => toast({ message: `Orders are signed with the new key ${keyId} from now on.` }),
-    onError: (failure) => toast({ error: failure }),
+    onError: (error) => toast({ error }),
   })
-  const locked = !may('security-settings')
+  if (!may('security-settings')) return null
   return (
-    <>
-      <section className={classes.card}>
-        <h2>Who decides</h2>
-        <p className={classes.about}>
-          {locked
-            ? 'Only an administrator can change these.'
-            : 'They hold for everybody, at once, and every change is in the audit chain.'}
-        </p>
-        <form
-          className={classes.form}
-          onSubmit={(event) => {
-            event.preventDefault()
-            save.mutate()
-          }}
-        >
-          <Switch
-            label="Whoever asks does not approve"
-            description="For everything that is not safe. Switch it off only where one person works alone."
-            disabled={locked}
-            checked={draft.separationOfDuties}
-            onChange={(event) => setDraft({ ...draft, separationOfDuties: event.currentTarget.checked })}
-          />
-          <fieldset className={classes.choice}>
-            <legend>People who must approve a destructive action</legend>
-            <SegmentedControl
-              size="xs"
-              mt={6}
-              disabled={locked}
-              data={['1', '2']}
-              value={String(draft.destructiveApprovals)}
-              onChange={(it) => setDraft({ ...draft, destructiveApprovals: it === '2' ? 2 : 1 })}
-            />
-          </fieldset>
-          {numbers.map(([name, label, description, min, max]) => (
-            <NumberInput
-              key={name}
-              label={label}
-              description={description}
-              min={min}
-              max={max}
-              disabled={locked}
-              value={draft[name]}
-              onChange={(it) => {
-                if (typeof it === 'number') setDraft({ ...draft, [name]: it })
-              }}
-            />
-          ))}
-          {save.error === null ? null : <Trouble error={save.error} />}
-          {locked ? null : (
-            <div className={classes.row}>
-              <Button type="submit" size="xs" loading={save.isPending} disabled={Object.keys(changed).length === 0}>
-                Save
-              </Button>
-              {Object.keys(changed).length === 0 ? null : (
-                <Button size="xs" variant="default" onClick={() => setDraft(kept)}>
-                  Leave as it was
-                </Button>
-              )}
-            </div>
-          )}
-        </form>
-      </section>
-      {locked ? null : (
-        <section className={classes.card}>
-          <h2>Mandate key</h2>
-          <p className={classes.about}>
-            Every order is signed with it. A new key is vouched for by the old one, and devices learn it as soon as they
-            connect.
-          </p>
-          <Button size="xs" variant="default" loading={rotate.isPending} onClick={() => rotate.mutate()}>
-            Make a new key
-          </Button>
-        </section>
-      )}
-    </>
+    <Card
+      title="Mandate key"
+      about="Every order is signed with it. A new key is vouched for by the old one, and devices learn it as soon as they connect."
+    >
+      <Button size="xs" variant="default" loading={rotate.isPending} onClick={() => rotate.mutate()}>
+        Make a new key
+      </Button>
+    </Card>
   )
 }

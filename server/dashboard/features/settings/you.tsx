@@ -1,12 +1,16 @@
 import { Button, PasswordInput, SegmentedControl, useMantineColorScheme } from '@mantine/core'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useQuery } from '@tanstack/react-query'
+import { Fragment } from 'react'
 import { get, send } from '../../app/api.ts'
 import { useMe } from '../../app/session.ts'
-import { Trouble } from '../../ui/screens.tsx'
+import { Form } from '../../ui/form.tsx'
+import { visible } from '../../ui/plain-text.tsx'
+import { SmallTable } from '../../ui/small-table.tsx'
 import { TimeLeft, When } from '../../ui/time.tsx'
-import { toast } from '../../ui/toast.tsx'
-import classes from './settings.module.css'
+import { useForm } from '../../ui/use-form.ts'
+import classes from './part.module.css'
+import { Card, useDeed } from './part.tsx'
+import { namedActions, permissionWords } from './permission-words.ts'
 
 interface Session {
   readonly id: string
@@ -21,18 +25,24 @@ export const You = () => {
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   return (
     <>
-      <section className={classes.card}>
-        <h2>{me?.name}</h2>
-        <p className={classes.about}>What you may do. An administrator can change it.</p>
-        <div className={classes.chips}>
-          {me?.permissions.map((it) => (
-            <code key={it}>{it}</code>
+      <Card title={me?.name} about="What your role lets you do. Whoever manages people can give you another one.">
+        <dl className={classes.facts}>
+          {namedActions(me?.permissions ?? []).map(([words, actions]) => (
+            <Fragment key={words}>
+              <dt>{words}</dt>
+              <dd>{actions}</dd>
+            </Fragment>
           ))}
-        </div>
-      </section>
-      <section className={classes.card}>
-        <h2>Appearance</h2>
-        <p className={classes.about}>Kept in this browser.</p>
+        </dl>
+        <ul className={classes.chips}>
+          {me?.permissions
+            .filter((it) => !it.includes(':'))
+            .map((it) => (
+              <li key={it}>{permissionWords(it)}</li>
+            ))}
+        </ul>
+      </Card>
+      <Card title="Appearance" about="Kept in this browser.">
         <SegmentedControl
           size="xs"
           aria-label="Theme"
@@ -44,7 +54,7 @@ export const You = () => {
             { value: 'dark', label: 'Dark' },
           ]}
         />
-      </section>
+      </Card>
       <Sessions />
       <Password />
     </>
@@ -52,113 +62,68 @@ export const You = () => {
 }
 
 const Sessions = () => {
-  const queries = useQueryClient()
   const { data, error } = useQuery({
     queryKey: ['sessions'],
     queryFn: ({ signal }) => get<{ items: readonly Session[] }>('/v1/sessions', undefined, signal),
   })
-  const end = useMutation({
-    mutationFn: (id: string) => send('DELETE', `/v1/sessions/${id}`),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ['sessions'] }),
-    onError: (failure) => toast({ error: failure }),
-  })
+  const end = useDeed(
+    (it: Session) => send('DELETE', `/v1/sessions/${it.id}`),
+    ['sessions'],
+    (it) => `The session from ${visible(it.client)} has ended.`,
+  )
   return (
-    <section className={classes.card}>
-      <h2>Sessions</h2>
-      <p className={classes.about}>
-        Where you are signed in. End what you do not know; this one ends when you sign out.
-      </p>
-      {error === null ? null : <Trouble error={error} />}
-      <div className={classes.scroll}>
-        <table className={classes.table}>
-          <thead>
-            <tr>
-              <th scope="col">From</th>
-              <th scope="col">Signed in</th>
-              <th scope="col">Last used</th>
-              <th scope="col">Ends in</th>
-              <th scope="col">
-                <span aria-hidden="true" />
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {data?.items.map((it) => (
-              <tr key={it.id}>
-                <td>{it.client}</td>
-                <td>
-                  <When at={it.createdAt} />
-                </td>
-                <td>
-                  <When at={it.lastUsedAt} />
-                </td>
-                <td>
-                  <TimeLeft until={it.expiresAt} />
-                </td>
-                <td>
-                  <Button
-                    size="compact-sm"
-                    variant="default"
-                    onClick={() => end.mutate(it.id)}
-                    aria-label={`End the session from ${it.client}`}
-                  >
-                    End
-                  </Button>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </section>
+    <Card title="Sessions" about="Where you are signed in. End what you do not know; this one ends when you sign out.">
+      <SmallTable
+        label="Sessions"
+        rows={data?.items}
+        error={error}
+        idOf={(it) => it.id}
+        columns={[
+          { head: 'From', cell: (it) => visible(it.client) },
+          { head: 'Signed in', cell: (it) => <When at={it.createdAt} /> },
+          { head: 'Last used', cell: (it) => <When at={it.lastUsedAt} /> },
+          { head: 'Ends in', cell: (it) => <TimeLeft until={it.expiresAt} /> },
+        ]}
+        doings={(it) => (
+          <Button
+            size="compact-sm"
+            variant="default"
+            onClick={() => end.mutate(it)}
+            aria-label={`End the session from ${visible(it.client)}`}
+          >
+            End
+          </Button>
+        )}
+      />
+    </Card>
   )
 }
 
+const blank = { current: '', next: '' }
+
 const Password = () => {
-  const [current, setCurrent] = useState('')
-  const [next, setNext] = useState('')
-  const change = useMutation({
-    mutationFn: () => send('POST', '/v1/me/password', { current, next }),
-    onSuccess: () => window.location.assign('/sign-in'),
+  const form = useForm({
+    kept: blank,
+    save: ({ current, next }) => send('POST', '/v1/me/password', { current, next }),
+    done: () => window.location.assign('/sign-in'),
+    places: { sign_in_failed: 'current' },
   })
   return (
-    <section className={classes.card}>
-      <h2>Password</h2>
-      <p className={classes.about}>Changing it ends every session and API token of yours, this one too.</p>
-      <form
-        className={classes.form}
-        onSubmit={(event) => {
-          event.preventDefault()
-          change.mutate()
-        }}
-      >
+    <Card title="Password" about="Changing it ends every session and API token of yours, this one too.">
+      <Form form={form} save="Change password" fresh careless>
         <PasswordInput
+          {...form.text('current')}
           label="Current password"
           autoComplete="current-password"
-          required
-          withAsterisk={false}
-          value={current}
-          onChange={(event) => setCurrent(event.currentTarget.value)}
           visibilityToggleButtonProps={{ 'aria-label': 'Show the password' }}
         />
         <PasswordInput
+          {...form.text('next', { hint: 'At least 12 characters.' })}
           label="New password"
-          description="At least 12 characters"
           autoComplete="new-password"
-          required
-          withAsterisk={false}
-          minLength={12}
-          value={next}
-          onChange={(event) => setNext(event.currentTarget.value)}
           visibilityToggleButtonProps={{ 'aria-label': 'Show the new password' }}
         />
-        {change.error === null ? null : <Trouble error={change.error} />}
-        <div>
-          <Button type="submit" size="xs" loading={change.isPending}>
-            Change password
-          </Button>
-        </div>
-      </form>
-    </section>
+      </Form>
+    </Card>
   )
 }

@@ -1,10 +1,12 @@
-import { Button, PasswordInput, Stack, Switch, TextInput } from '@mantine/core'
+import { Button, PasswordInput, Switch, TextInput } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
-import { type SubmitEvent, useEffect, useState } from 'react'
+import { Link, useNavigate } from '@tanstack/react-router'
+import { useEffect, useState } from 'react'
 import { send } from '../../app/api.ts'
-import { CopyText } from '../../ui/copy.tsx'
-import { EmptyState, Trouble } from '../../ui/screens.tsx'
+import { Form } from '../../ui/form.tsx'
+import { EmptyState } from '../../ui/screens.tsx'
+import { ShownOnce } from '../../ui/shown-once.tsx'
+import { useForm } from '../../ui/use-form.ts'
 import classes from './door.module.css'
 import { Door } from './door.tsx'
 
@@ -15,35 +17,26 @@ const takeSecret = (): string => {
   return secret
 }
 
+const blank = { name: '', password: '', alone: false }
+
 /** Where the link leads that the first start prints: makes the first administrator. */
 export const SetUpPage = () => {
   const [secret] = useState(takeSecret)
-  const [name, setName] = useState('')
-  const [password, setPassword] = useState('')
-  const [alone, setAlone] = useState(false)
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>(null)
   const [recoveryKey, setRecoveryKey] = useState<string | null>(null)
   const navigate = useNavigate()
   const queries = useQueryClient()
   useEffect(() => {
     document.title = 'Set up · Recourse'
   }, [])
-  const submit = async (event: SubmitEvent) => {
-    event.preventDefault()
-    setBusy(true)
-    setError(null)
-    try {
-      const body = { secret, name, password, separationOfDuties: !alone }
-      const answer = await send<{ recoveryKey: string }>('POST', '/v1/setup', body)
+  const form = useForm({
+    kept: blank,
+    save: ({ name, password, alone }) =>
+      send<{ recoveryKey: string }>('POST', '/v1/setup', { secret, name, password, separationOfDuties: !alone }),
+    done: (answer) => {
       queries.clear()
       setRecoveryKey(answer.recoveryKey)
-    } catch (failure) {
-      setError(failure)
-    } finally {
-      setBusy(false)
-    }
-  }
+    },
+  })
   if (recoveryKey !== null) {
     return (
       <Door title="Keep this recovery key offline">
@@ -51,11 +44,9 @@ export const SetUpPage = () => {
           It is shown only now and stored nowhere. If this server ever loses its signing key, this is the only way to
           make the devices trust a new one.
         </p>
-        <code className={classes.key}>{recoveryKey}</code>
-        <Stack gap="xs">
-          <CopyText text={recoveryKey} label="Copy the key" />
+        <ShownOnce words="The recovery key" text={recoveryKey} copy="Copy the key">
           <Button onClick={() => void navigate({ to: '/' })}>I have kept it, go on</Button>
-        </Stack>
+        </ShownOnce>
       </Door>
     )
   }
@@ -63,50 +54,35 @@ export const SetUpPage = () => {
     return (
       <Door title="Set up">
         <EmptyState icon="key" title="The link is not complete">
-          Open the whole set-up link that the control plane printed when it started, with everything behind the #.
+          Open the whole set-up link that the control plane printed when it started, with everything behind the #. It
+          works once and for a day; a start prints a new one while nobody has an account. If you have one,{' '}
+          <Link to="/sign-in">sign in</Link>.
         </EmptyState>
       </Door>
     )
   }
   return (
     <Door title="Become the first administrator">
-      <form onSubmit={(event) => void submit(event)}>
-        <Stack gap="sm">
-          <TextInput
-            label="Name"
-            description="Small letters, digits, dots and dashes"
-            autoComplete="username"
-            autoCapitalize="none"
-            spellCheck={false}
-            required
-            withAsterisk={false}
-            value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
-          />
-          <PasswordInput
-            label="Password"
-            description="At least 12 characters"
-            autoComplete="new-password"
-            required
-            withAsterisk={false}
-            minLength={12}
-            maxLength={256}
-            value={password}
-            onChange={(event) => setPassword(event.currentTarget.value)}
-            visibilityToggleButtonProps={{ 'aria-label': 'Show the password' }}
-          />
-          <Switch
-            checked={alone}
-            onChange={(event) => setAlone(event.currentTarget.checked)}
-            label="I work alone"
-            description="You may then approve what you ask for yourself. It can be changed later under Settings."
-          />
-          {error === null ? null : <Trouble error={error} />}
-          <Button type="submit" loading={busy} fullWidth mt="xs">
-            Create administrator
-          </Button>
-        </Stack>
-      </form>
+      <Form form={form} save="Create administrator" fresh careless full>
+        <TextInput
+          {...form.text('name', { hint: 'Letters a–z, digits and . _ @ -' })}
+          label="Name"
+          autoComplete="username"
+          autoCapitalize="none"
+          spellCheck={false}
+        />
+        <PasswordInput
+          {...form.text('password', { hint: 'At least 12 characters.' })}
+          label="Password"
+          autoComplete="new-password"
+          visibilityToggleButtonProps={{ 'aria-label': 'Show the password' }}
+        />
+        <Switch
+          {...form.toggle('alone')}
+          label="I work alone"
+          description="You may then approve what you ask for yourself. It can be changed later under Settings."
+        />
+      </Form>
     </Door>
   )
 }
