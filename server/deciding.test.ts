@@ -167,6 +167,13 @@ const dyingAt = (n: number): { deps: ActionDeps; reached: () => number } => {
         if (++seen === n) throw new Error('dead')
         return audit.append(transaction, deed)
       },
+      appendAll: async (transaction, deeds) => {
+        const before = n - seen - 1
+        seen += deeds.length
+        if (before < 0 || before >= deeds.length) return audit.appendAll(transaction, deeds)
+        await audit.appendAll(transaction, deeds.slice(0, before))
+        throw new Error('dead')
+      },
     },
   })
   return { deps, reached: () => seen }

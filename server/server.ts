@@ -301,7 +301,9 @@ function reachable(
 /** The gateway, or a fleet without a single device as long as it has not started. */
 const whenThere = (gateway: () => Gateway | null): Devices => ({
   connected: (device) => gateway()?.connected(device) ?? false,
-  nudge: (device) => gateway()?.nudge(device),
+  nudge: (device, about) => gateway()?.nudge(device, about),
+  ready: (device) => gateway()?.ready(device) ?? false,
+  deliver: (device, action, order) => gateway()?.deliver(device, action, order),
   cancel: (device, action) => gateway()?.cancel(device, action) ?? false,
   preview: async (device, ask, timeoutMs) => {
     const there = gateway()

@@ -4,13 +4,16 @@ import { canonicalJson } from '../audit/canonical-json.ts'
 import type { BatchTable } from '../store/schema.ts'
 import type { ActionRow } from './life.ts'
 
+/** What of a row an approver sees. */
+export type BatchMember = Pick<ActionRow, 'id' | 'device_id' | 'params' | 'undo_of' | 'until' | 'on_conflict'>
+
 /**
  * SHA-256 over everything an approver of a batch sees (POL6). It is made anew from the rows when somebody decides: a row that was
  * changed in the meantime, by whatever way, is not what was approved.
  */
 export function contentHash(
   batch: Pick<Selectable<BatchTable>, 'id' | 'kind' | 'action' | 'comment' | 'source' | 'requested_by'>,
-  rows: readonly Pick<ActionRow, 'id' | 'device_id' | 'params' | 'undo_of' | 'until' | 'on_conflict'>[],
+  rows: readonly BatchMember[],
 ): string {
   const members = rows
     .map((row) => ({

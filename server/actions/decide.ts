@@ -3,15 +3,17 @@ import { specOf } from '../../protocol/actions/index.ts'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { ActionId, BatchId } from '../../protocol/ids.ts'
 import { actorOf, type Caller } from '../people/permissions.ts'
-import { mayTouch } from '../people/roles.ts'
 import { seenBy } from '../people/scope.ts'
 import { heldBack } from '../rollouts/plan.ts'
 import { readSettings, type Settings } from '../settings.ts'
-import type { BatchTable, Schema } from '../store/schema.ts'
-import { contentHash } from './content-hash.ts'
+import { prepare } from '../store/prepared.ts'
+import type { ApprovalTable, BatchTable, Schema } from '../store/schema.ts'
+import { keepAtHand, sendableAtOnce } from './at-hand.ts'
+import { type BatchMember, contentHash } from './content-hash.ts'
 import type { ActionDeps } from './deps.ts'
-import { type ActionRow, actionsById, moveActions, touchActions } from './life.ts'
+import { type ActionRow, actionsById, findActions, inOrder, moveActions, touchActions } from './life.ts'
 import { automation } from './requester.ts'
+import { type RightsNow, rightsNow } from './rights-now.ts'
 import { queueExpiry, signMandate } from './sign.ts'
 import { supersede } from './supersede.ts'
 
@@ -38,37 +40,40 @@ export async function approveActions(
   comment: string,
 ): Promise<Decided> {
   const rules = await readSettings(transaction)
-  const { sound, problems } = await sort(deps, transaction, caller, choices, 'approve', rules)
+  const rights = rightsNow(transaction)
+  const { sound, problems } = await sort({ ...deps, rights }, transaction, caller, choices, 'approve', rules)
   const decided: ActionRow[] = []
   const waiting: ActionRow[] = []
   for (const { batch, rows } of sound) {
-    const ready: { row: ActionRow; approvers: string[] }[] = []
-    for (const row of rows) {
-      const approvers = await approversOf(transaction, row, batch.content_hash)
-      if (approvers.includes(caller.name)) {
-        problems.push({ action: row.id, code: 'already_decided' })
-        continue
-      }
-      await recordDecision(deps, transaction, caller, row.id, 'approve', batch.content_hash, comment)
-      approvers.push(caller.name)
-      if (approvers.length < approvalsNeeded(row, rules)) waiting.push(row)
+    const ready: Ready[] = []
+    const half: ActionRow[] = []
+    const before = await approversOf(rights, transaction, rows, batch.content_hash)
+    const fresh = rows.filter((row) => !(before.get(row.id) ?? []).includes(caller.name))
+    for (const row of rows) if (!fresh.includes(row)) problems.push({ action: row.id, code: 'already_decided' })
+    await recordDecisions(deps, transaction, caller, fresh, 'approve', batch.content_hash, comment)
+    for (const row of fresh) {
+      const approvers = [...(before.get(row.id) ?? []), caller.name]
+      if (approvers.length < approvalsNeeded(row, rules)) half.push(row)
       else ready.push({ row, approvers })
     }
-    if (waiting.length > 0) {
-      const actions = waiting.map((row) => row.id)
+    if (half.length > 0) {
+      const actions = half.map((row) => row.id)
       await touchActions(
         deps,
         transaction,
-        waiting.map((row) => ({ row, set: {} })),
+        half.map((row) => ({ row, set: {} })),
       )
       await deps.audit.append(transaction, {
         actor: actorOf(caller),
         kind: 'action.approved-in-part',
         body: { comment, contentHash: batch.content_hash, actions },
       })
+      waiting.push(...half)
     }
-    if (ready.length > 0)
-      decided.push(...(await queue(deps, transaction, actorOf(caller), batch, ready, comment, rules)))
+    if (ready.length > 0) {
+      const approval = { actor: actorOf(caller), comment, atOnce: true }
+      decided.push(...(await queue({ ...deps, rights }, transaction, approval, batch, ready, rules)))
+    }
   }
   return { decided, waiting, problems }
 }
@@ -82,13 +87,12 @@ export async function rejectActions(
   comment: string,
 ): Promise<Decided> {
   const rules = await readSettings(transaction)
-  const { sound, problems } = await sort(deps, transaction, caller, choices, 'reject', rules)
+  const rights = rightsNow(transaction)
+  const { sound, problems } = await sort({ ...deps, rights }, transaction, caller, choices, 'reject', rules)
   const decided: ActionRow[] = []
   const at = deps.source.nowMs()
   for (const { batch, rows } of sound) {
-    for (const row of rows) {
-      await recordDecision(deps, transaction, caller, row.id, 'reject', batch.content_hash, comment)
-    }
+    await recordDecisions(deps, transaction, caller, rows, 'reject', batch.content_hash, comment)
     const set = { decided_by: caller.name, decided_at: at, ended_at: at }
     const { moved } = await moveActions(
       deps,
@@ -118,63 +122,89 @@ export async function approveByRule(
     .selectAll()
     .where('id', '=', row.batch_id)
     .executeTakeFirstOrThrow()
-  const members = await transaction.selectFrom('action').selectAll().where('batch_id', '=', batch.id).execute()
-  if (contentHash(batch, members) !== batch.content_hash) return row
+  if (!(await isUnchanged(transaction, batch))) return row
   const rules = await readSettings(transaction)
   const ready = [{ row, approvers: [`rule ${rule}`] }]
-  const [queued] = await queue(deps, transaction, automation.actor, batch, ready, why, rules)
+  // Whoever waits for this write does not know of it: the devices hear of it by its event.
+  const approval = { actor: automation.actor, comment: why, atOnce: false }
+  const [queued] = await queue({ ...deps, rights: rightsNow(transaction) }, transaction, approval, batch, ready, rules)
   return queued ?? row
+}
+
+/** An action with the approvals that it needed. */
+interface Ready {
+  readonly row: ActionRow
+  readonly approvers: readonly string[]
 }
 
 interface Group {
   readonly batch: Selectable<BatchTable>
+  /** Whether the batch is what its hash says. */
+  readonly unchanged: boolean
   readonly rows: ActionRow[]
 }
 
+type WithRights = ActionDeps & { readonly rights: RightsNow }
+
+const batchById = prepare<{ id: BatchId }, Selectable<BatchTable>>((db, slot) =>
+  db.selectFrom('batch').selectAll().where('id', '=', slot('id')),
+)
+const membersOf = prepare<{ batch: BatchId }, BatchMember>((db, slot) =>
+  db
+    .selectFrom('action')
+    .select(['id', 'device_id', 'params', 'undo_of', 'until', 'on_conflict'])
+    .where('batch_id', '=', slot('batch')),
+)
+
+const isUnchanged = async (transaction: Transaction<Schema>, batch: Selectable<BatchTable>): Promise<boolean> =>
+  contentHash(batch, await membersOf.all(transaction, { batch: batch.id })) === batch.content_hash
+
 /** Parts what this caller may decide now, batch by batch, from what not and why. Rights are read here, from what they are now (POL6). */
 async function sort(
-  deps: ActionDeps,
+  deps: WithRights,
   transaction: Transaction<Schema>,
   caller: Caller,
   choices: readonly Choice[],
   decision: 'approve' | 'reject',
   rules: Settings,
 ): Promise<{ sound: Group[]; problems: Decided['problems'] }> {
-  const rows = await actionsById(
-    seenBy(transaction, caller),
-    choices.map((it) => it.action),
-  )
+  const rows = await chosen(transaction, caller, choices)
   const shown = new Map(choices.map((it) => [it.action, it.contentHash]))
   const groups = new Map<BatchId, Group>()
   const problems: Decided['problems'] = []
-  for (const row of new Set(rows)) {
-    const code = await obstacle(deps, transaction, caller, row, decision, rules)
+  for (const row of rows) {
+    const code = await obstacle(deps, caller, row, decision, rules)
     if (code !== null) {
       problems.push({ action: row.id, code })
       continue
     }
     let group = groups.get(row.batch_id)
     if (group === undefined) {
-      const batch = await transaction
-        .selectFrom('batch')
-        .selectAll()
-        .where('id', '=', row.batch_id)
-        .executeTakeFirstOrThrow()
-      const members = await transaction.selectFrom('action').selectAll().where('batch_id', '=', batch.id).execute()
-      const now = contentHash(batch, members)
-      group = { batch: { ...batch, content_hash: now === batch.content_hash ? now : '' }, rows: [] }
+      const batch = await batchById.first(transaction, { id: row.batch_id })
+      if (batch === undefined) throw new Error('an action without its batch')
+      group = { batch, unchanged: await isUnchanged(transaction, batch), rows: [] }
       groups.set(row.batch_id, group)
     }
-    if (group.batch.content_hash === '' || shown.get(row.id) !== group.batch.content_hash) {
+    if (!group.unchanged || shown.get(row.id) !== group.batch.content_hash) {
       problems.push({ action: row.id, code: 'content_changed' })
     } else group.rows.push(row)
   }
   return { sound: [...groups.values()].filter((group) => group.rows.length > 0), problems }
 }
 
-async function obstacle(
-  { source }: ActionDeps,
+/** The rows that were chosen, each once. Throws RecourseError `not_found` for the first that this caller does not see. */
+async function chosen(
   transaction: Transaction<Schema>,
+  caller: Caller,
+  choices: readonly Choice[],
+): Promise<Set<ActionRow>> {
+  const ids = choices.map((it) => it.action)
+  if (caller.groups !== null) return new Set(await actionsById(seenBy(transaction, caller), ids))
+  return new Set(inOrder(await findActions(transaction, ids), ids))
+}
+
+async function obstacle(
+  { source, rights }: WithRights,
   caller: Caller,
   row: ActionRow,
   decision: 'approve' | 'reject',
@@ -185,7 +215,7 @@ async function obstacle(
   if (row.approval_expires_at !== null && row.approval_expires_at <= source.nowMs()) return 'already_ended'
   if (decision === 'reject') return null
   if (row.requested_by === caller.name) return mayApproveOwn(row, rules) ? null : 'self_approval'
-  return (await mayStillAsk(transaction, row)) ? null : 'forbidden'
+  return (await rights.mayStillAsk(row)) ? null : 'forbidden'
 }
 
 const riskOf = (row: Pick<ActionRow, 'action'>) => specOf(row.action).risk
@@ -196,64 +226,89 @@ const mayApproveOwn = (row: Pick<ActionRow, 'action'>, rules: Settings): boolean
 const approvalsNeeded = (row: ActionRow, rules: Settings): number =>
   riskOf(row) === 'destructive' && row.kind === 'do' ? rules.destructiveApprovals : 1
 
-/** Whether the requester, as they are now, could still ask for it. */
-export async function mayStillAsk(
-  db: Transaction<Schema>,
-  row: Pick<ActionRow, 'action' | 'requested_by' | 'device_id'>,
-): Promise<boolean> {
-  if (row.requested_by === automation.name) return true
-  const requester = await db
-    .selectFrom('operator')
-    .select(['role', 'disabled'])
-    .where('name', '=', row.requested_by)
-    .executeTakeFirst()
-  if (requester === undefined || requester.disabled === 1) return false
-  return mayTouch(db, requester.role, `respond:${row.action}`, row.device_id)
-}
-
-/** Whose approvals of exactly this content count: those who could still give them. */
-async function approversOf(transaction: Transaction<Schema>, row: ActionRow, hash: string): Promise<string[]> {
-  const rows = await transaction
+const approvals = prepare<
+  { action: ActionId; hash: string },
+  { action_id: ActionId; name: string; role: string; action: ActionRow['action']; device_id: ActionRow['device_id'] }
+>((db, slot) =>
+  db
     .selectFrom('approval')
     .innerJoin('operator', 'operator.id', 'approval.operator_id')
-    .select(['operator.name', 'operator.role'])
-    .where('approval.action_id', '=', row.id)
+    .innerJoin('action', 'action.id', 'approval.action_id')
+    .select(['approval.action_id', 'operator.name', 'operator.role', 'action.action', 'action.device_id'])
+    .where('approval.action_id', '=', slot('action'))
     .where('operator.disabled', '=', 0)
     .where('approval.decision', '=', 'approve')
-    .where('approval.content_hash', '=', hash)
-    .orderBy('approval.at')
-    .execute()
-  const names: string[] = []
-  for (const it of rows) {
-    if (await mayTouch(transaction, it.role, `approve:${row.action}`, row.device_id)) names.push(it.name)
+    .where('approval.content_hash', '=', slot('hash'))
+    .orderBy('approval.at'),
+)
+
+/** Whose approvals of exactly this content count: those who could still give them. */
+async function approversOf(
+  rights: RightsNow,
+  transaction: Transaction<Schema>,
+  rows: readonly ActionRow[],
+  hash: string,
+): Promise<ReadonlyMap<ActionId, string[]>> {
+  const found = await approvals.many(
+    transaction,
+    rows.map((row) => ({ action: row.id, hash })),
+  )
+  const names = new Map<ActionId, string[]>()
+  for (const it of found) {
+    if (!(await rights.mayTouch(it.role, `approve:${it.action}`, it.device_id))) continue
+    const its = names.get(it.action_id)
+    if (its === undefined) names.set(it.action_id, [it.name])
+    else its.push(it.name)
   }
   return names
 }
 
-const recordDecision = (
+type NewApproval = { [Column in keyof ApprovalTable]: ApprovalTable[Column] }
+
+const approval = prepare<NewApproval, unknown>((db, slot) => {
+  const again = { decision: slot('decision'), comment: slot('comment'), at: slot('at') }
+  const values = {
+    ...again,
+    action_id: slot('action_id'),
+    operator_id: slot('operator_id'),
+    content_hash: slot('content_hash'),
+  }
+  return db
+    .insertInto('approval')
+    .values(values)
+    .onConflict((it) => it.columns(['action_id', 'operator_id']).doUpdateSet(again))
+})
+
+async function recordDecisions(
   { source }: ActionDeps,
   transaction: Transaction<Schema>,
   caller: Caller,
-  action: ActionId,
+  rows: readonly ActionRow[],
   decision: 'approve' | 'reject',
   hash: string,
   comment: string,
-) => {
+): Promise<void> {
   const at = source.nowMs()
-  return transaction
-    .insertInto('approval')
-    .values({ action_id: action, operator_id: caller.operatorId, decision, content_hash: hash, comment, at })
-    .onConflict((it) => it.columns(['action_id', 'operator_id']).doUpdateSet({ decision, comment, at }))
-    .execute()
+  const same = { operator_id: caller.operatorId, decision, content_hash: hash, comment, at }
+  await approval.many(
+    transaction,
+    rows.map((row) => ({ action_id: row.id, ...same })),
+  )
+}
+
+/** How it was approved; `atOnce` where whoever asked will send it out as soon as the write has happened. */
+interface Approval {
+  readonly actor: string
+  readonly comment: string
+  readonly atOnce: boolean
 }
 
 async function queue(
-  deps: ActionDeps,
+  deps: WithRights,
   transaction: Transaction<Schema>,
-  actor: string,
+  { actor, comment, atOnce }: Approval,
   batch: Selectable<BatchTable>,
-  ready: readonly { row: ActionRow; approvers: string[] }[],
-  comment: string,
+  ready: readonly Ready[],
   rules: Settings,
 ): Promise<ActionRow[]> {
   const at = deps.source.nowMs()
@@ -262,19 +317,21 @@ async function queue(
   const held = await heldBack(deps, transaction, batch, rows, rules)
   const first = rows.filter((row) => !held.has(row.id))
   const expiresAt = queueExpiry(at, rows[0]?.until ?? null, rules)
-  const shares =
-    first.length === 0 ? [] : await signMandate(deps, transaction, { batch, rows: first, decidedBy, at, expiresAt })
-  const shareOf = new Map(first.map((row, index) => [row.id, shares[index]]))
+  const made =
+    first.length === 0 ? null : await signMandate(deps, transaction, { batch, rows: first, decidedBy, at, expiresAt })
+  const placeOf = new Map(first.map((row, index) => [row.id, index]))
+  const sent = atOnce ? await sendableAtOnce(deps, transaction, first) : new Set<ActionId>()
   const { moved } = await moveActions(
     deps,
     transaction,
     ready.map(({ row, approvers }) => {
-      const share = shareOf.get(row.id)
+      const share = made?.shares[placeOf.get(row.id) ?? -1]
       return {
         row,
         event: { kind: 'approve' },
         set: {
           ...(share && { ...share, queue_expires_at: expiresAt }),
+          ...(sent.has(row.id) ? { sent_at: at } : {}),
           decided_by: approvers.join(', '),
           decided_at: at,
         },
@@ -283,9 +340,18 @@ async function queue(
     {
       actor,
       kind: 'action.approved',
-      body: { comment, contentHash: batch.content_hash, mandate: shares[0]?.mandate_id },
+      body: { comment, contentHash: batch.content_hash, mandate: made?.shares[0]?.mandate_id },
     },
   )
+  if (sent.size > 0) {
+    await deps.audit.append(transaction, { actor: 'server', kind: 'action.sent', body: { actions: [...sent] } })
+  }
+  for (const row of moved) {
+    const index = placeOf.get(row.id)
+    const [share, proof] = index === undefined ? [] : [made?.shares[index], made?.proofs[index]]
+    if (made !== null && share !== undefined && proof !== undefined && sent.has(row.id))
+      keepAtHand(row, made.mandate, share.leaf, proof)
+  }
   await supersede(deps, transaction, moved)
   return moved
 }

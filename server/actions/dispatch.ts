@@ -4,19 +4,21 @@ import type { ActionId, DeviceId } from '../../protocol/ids.ts'
 import { type Order, order } from '../../protocol/mandate.ts'
 import type { Actions } from '../gateway/seam.ts'
 import { prepare } from '../store/prepared.ts'
+import { updateActions } from '../store/rows.ts'
 import type { Schema } from '../store/schema.ts'
 import { withdraw } from './cancel.ts'
-import { mayStillAsk } from './decide.ts'
 import type { ActionDeps } from './deps.ts'
-import { type ActionRow, findAction } from './life.ts'
+import { type ActionRow, findActions } from './life.ts'
+import { rightsNow } from './rights-now.ts'
 import { takeTogether } from './take-together.ts'
 
 /**
  * INVARIANTS
- * - An order goes out only after `sent_at` is durable, and only when it was still queued and not taken back in that very transaction:
- *   what has no `sent_at` was never on any wire (LIFE4).
+ * - An order goes out only after `sent_at` is durable: what has no `sent_at` was never on any wire (LIFE4). It is set here, where the
+ *   order is still queued and not taken back in that very transaction, or by the approval itself (at-hand.ts), of which the same holds.
+ *   What has it may have been on a wire: from then on only the device can say that it did not happen.
  * - Orders of a device go out in the order of their approval (LIFE6).
- * - Rights are checked again here: an order whose requester may no longer ask for it is withheld (POL6).
+ * - Rights are checked again before the mark: an order whose requester may no longer ask for it is withheld (POL6).
  */
 
 /** Orders handed out at once; the rest follows when the device has confirmed some. */
@@ -70,13 +72,13 @@ async function ordersFor(
 
 async function markSent(deps: ActionDeps, actions: readonly ActionId[]): Promise<ActionId[]> {
   return deps.store.write(async (transaction) => {
+    const rights = rightsNow(transaction)
     const may: ActionRow[] = []
-    for (const id of actions) {
-      const row = await findAction(transaction, id)
-      if (row === undefined || row.status !== 'queued' || row.cancel_requested_at !== null) continue
+    for (const row of await findActions(transaction, actions)) {
+      if (row.status !== 'queued' || row.cancel_requested_at !== null) continue
       // A rollout that halted has taken it back into its wave.
       if (row.mandate_id === null) continue
-      if (row.sent_at === null && !(await mayStillAsk(transaction, row))) {
+      if (row.sent_at === null && !(await rights.mayStillAsk(row))) {
         await withdraw(deps, transaction, row, {
           by: 'server',
           actor: 'server',
@@ -90,7 +92,11 @@ async function markSent(deps: ActionDeps, actions: readonly ActionId[]): Promise
     }
     const first = may.filter((row) => row.sent_at === null).map((row) => row.id)
     if (first.length > 0) {
-      await transaction.updateTable('action').set({ sent_at: deps.source.nowMs() }).where('id', 'in', first).execute()
+      const sent_at = deps.source.nowMs()
+      await updateActions(
+        transaction,
+        first.map((id) => ({ id, set: { sent_at } })),
+      )
       await deps.audit.append(transaction, { actor: 'server', kind: 'action.sent', body: { actions: first } })
     }
     return may.map((row) => row.id)

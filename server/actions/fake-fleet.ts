@@ -22,6 +22,8 @@ export interface FakeFleet extends Devices {
 
 export interface FakeDevice {
   connected: boolean
+  /** Whether orders are handed to it at once, as a gateway does to a device for which nothing waits. */
+  takesAtOnce: boolean
   /** What it does with the next order; `hold` takes it up and stops in the middle. */
   temper: 'carry-out' | 'refuse' | 'fail' | 'hold' | 'conflict' | 'deaf'
   /** In the order in which they were carried out. */
@@ -60,11 +62,15 @@ export function newFakeFleet(nowMs: () => number, actions: () => Actions): FakeF
     let stored = 0
     const self = {
       connected: true,
+      takesAtOnce: false,
       temper: 'carry-out' as FakeDevice['temper'],
       done: [] as ActionId[],
       inForce: () => [...effects.values()],
       say: (report: Report) => {
         outbox.push({ sequence: outbox.length + 1, report })
+      },
+      deliver: (action: ActionId, order: Order) => {
+        if (self.connected && self.temper !== 'deaf') receive(action, order)
       },
       resendAll: async () => {
         await actions().take(id, outbox)
@@ -179,6 +185,8 @@ export function newFakeFleet(nowMs: () => number, actions: () => Actions): FakeF
     },
     connected: (id) => find(id).connected,
     nudge: () => undefined,
+    ready: (id) => find(id).connected && find(id).takesAtOnce,
+    deliver: (id, action, order) => find(id).deliver(action, order),
     cancel: (id, action) => {
       const device = find(id)
       if (!device.connected) return false

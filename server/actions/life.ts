@@ -134,6 +134,11 @@ export async function actionsById(db: Kysely<Schema>, ids: readonly ActionId[]):
     .selectAll()
     .where('id', 'in', [...new Set(ids)])
     .execute()
+  return inOrder(rows, ids)
+}
+
+/** Brings rows into the order of the ids. Throws RecourseError `not_found` for the first that is missing. */
+export function inOrder(rows: readonly ActionRow[], ids: readonly ActionId[]): ActionRow[] {
   const byId = new Map(rows.map((row) => [row.id, row]))
   return ids.map((id) => {
     const row = byId.get(id)

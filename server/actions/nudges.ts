@@ -1,12 +1,12 @@
 import type { Logger } from 'pino'
 import * as z from 'zod'
-import { deviceId } from '../../protocol/ids.ts'
+import { actionId, deviceId } from '../../protocol/ids.ts'
 import { status } from '../../protocol/status.ts'
 import type { Devices } from '../gateway/seam.ts'
 import type { Feed } from '../live/events.ts'
 import { everything } from '../people/permissions.ts'
 
-const changed = z.object({ device: deviceId, status })
+const changed = z.object({ id: actionId, device: deviceId, status })
 
 /**
  * Tells the devices of actions that were queued without anybody waiting for it: by a rule, or by the next wave of a rollout. Each
@@ -29,9 +29,10 @@ export async function startNudging(feed: Feed, devices: Pick<Devices, 'nudge'>, 
           more = through > last
           last = through
           for (const event of events) {
-            if (event.type !== 'action.changed') continue
+            // Most events tell of reports; they are not worth reading further.
+            if (event.type !== 'action.changed' || !event.body.includes('"queued"')) continue
             const said = changed.safeParse(JSON.parse(event.body))
-            if (said.success && said.data.status === 'queued') devices.nudge(said.data.device)
+            if (said.success && said.data.status === 'queued') devices.nudge(said.data.device, said.data.id)
           }
         }
       } while (again)

@@ -2,6 +2,7 @@ import type { Transaction } from 'kysely'
 import * as z from 'zod'
 import type { Answer } from '../http/answer-once.ts'
 import type { Schema } from '../store/schema.ts'
+import { sendOut } from './at-hand.ts'
 import type { ActionDeps } from './deps.ts'
 import type { Requested } from './request.ts'
 import { actionView, viewActions } from './views.ts'
@@ -17,14 +18,9 @@ export async function answerRequested(
   transaction: Transaction<Schema>,
   found: readonly Requested[],
 ): Promise<Answer> {
-  const views = await viewActions(
-    transaction,
-    found.map((it) => it.row),
-  )
+  const rows = found.map((it) => it.row)
+  const views = await viewActions(transaction, rows)
   const actions = views.map((view, at) => ({ ...view, alreadyOpen: found[at]?.alreadyOpen ?? false }))
   const status = found.some((it) => !it.alreadyOpen) ? 201 : 200
-  const after = () => {
-    for (const device of new Set(found.map((it) => it.row.device_id))) devices.nudge(device)
-  }
-  return { status, body: { actions }, after }
+  return { status, body: { actions }, after: () => sendOut(devices, rows) }
 }

@@ -11,6 +11,7 @@ import { callerOf } from '../http/access.ts'
 import { answerOnce } from '../http/answer-once.ts'
 import { seenBy } from '../people/scope.ts'
 import type { Schema } from '../store/schema.ts'
+import { sendOut } from './at-hand.ts'
 import { batchView, viewBatch } from './batches.ts'
 import { cancelAction } from './cancel.ts'
 import { catalogueView, viewCatalogue } from './catalogue.ts'
@@ -60,9 +61,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
 
   const seen = (request: FastifyRequest) => seenBy(store.read, callerOf(request))
   const reader = (request: FastifyRequest) => ({ seen: seen(request), all: store.read })
-  const nudgeFor = (rows: readonly ActionRow[]) => () => {
-    for (const device of new Set(rows.map((row) => row.device_id))) devices.nudge(device)
-  }
+  const sendAfter = (rows: readonly ActionRow[]) => () => sendOut(devices, rows)
 
   app.get(
     '/v1/catalogue',
@@ -153,7 +152,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
           const problem = found.problems[0]
           if (problem !== undefined) throw new RecourseError(problem.code)
           const [body] = await viewActions(transaction, [...found.decided, ...found.waiting])
-          return { status: 200, body, after: nudgeFor(found.decided) }
+          return { status: 200, body, after: sendAfter(found.decided) }
         }),
     )
 
@@ -172,7 +171,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
           const { choices, acrossTypes, comment: why } = request.body
           if (!acrossTypes) await checkOneType(seenBy(transaction, caller), choices)
           const found = await decide(deps, transaction, caller, choices, why)
-          return { status: 200, body: await viewDecided(transaction, found), after: nudgeFor(found.decided) }
+          return { status: 200, body: await viewDecided(transaction, found), after: sendAfter(found.decided) }
         }),
     )
   }

@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Selectable, Transaction } from 'kysely'
 import { encode } from '../../protocol/codec.ts'
 import { type MandateId, newId } from '../../protocol/ids.ts'
-import type { Leaf, Mandate } from '../../protocol/mandate.ts'
-import { merkleTree } from '../../protocol/merkle.ts'
+import type { Leaf, Mandate, Signed } from '../../protocol/mandate.ts'
+import { type InclusionProof, merkleTree } from '../../protocol/merkle.ts'
 import type { Signer } from '../keys/signer.ts'
 import type { Settings } from '../settings.ts'
+import { insertRows } from '../store/rows.ts'
 import type { BatchTable, Schema } from '../store/schema.ts'
 import type { ActionDeps } from './deps.ts'
 import type { ActionRow } from './life.ts'
@@ -15,6 +16,13 @@ export interface Share {
   readonly mandate_id: MandateId
   readonly leaf: Uint8Array
   readonly proof: Uint8Array
+}
+
+export interface SignedMandate {
+  readonly mandate: Signed
+  /** In the order of the rows. */
+  readonly shares: readonly Share[]
+  readonly proofs: readonly InclusionProof[]
 }
 
 const day = 86_400_000
@@ -31,12 +39,12 @@ export interface Decision {
   readonly expiresAt: number
 }
 
-/** Signs once what was decided for all these rows of one batch (TRU2), and stores it. The shares come in the order of the rows. */
+/** Signs once what was decided for all these rows of one batch (TRU2), and stores it. */
 export async function signMandate(
   { keys, source }: Pick<ActionDeps, 'keys' | 'source'>,
   transaction: Transaction<Schema>,
   { batch, rows, decidedBy, at, expiresAt }: Decision,
-): Promise<Share[]> {
+): Promise<SignedMandate> {
   const leaves = rows.map((row) => encode(leafOf(row)))
   const { root, proofs } = merkleTree(leaves, sha256)
   const id = newId<MandateId>(source)
@@ -55,13 +63,15 @@ export async function signMandate(
     expiresAt,
     until: rows[0]?.until ?? null,
   }
-  const { body, keyId, signature } = keys.mandate().sign('mandate', encode(mandate))
-  await transaction.insertInto('mandate').values({ id, body, key_id: keyId, signature, created_at: at }).execute()
-  return leaves.map((leaf, index) => {
+  const signed = keys.mandate().sign('mandate', encode(mandate))
+  const { body, keyId, signature } = signed
+  await insertRows(transaction, 'mandate', [{ id, body, key_id: keyId, signature, created_at: at }])
+  const shares = leaves.map((leaf, index) => {
     const proof = proofs[index]
     if (proof === undefined) throw new Error('a leaf without a proof')
     return { mandate_id: id, leaf, proof: encode({ ...proof, path: [...proof.path] }) }
   })
+  return { mandate: signed, shares, proofs }
 }
 
 /** Signs the very same bytes with the next key, for orders that no device has confirmed: their old key is about to be retired (TRU4). */
@@ -96,4 +106,4 @@ function leafOf(row: ActionRow): Leaf {
   return { ...head, kind: 'undo', undoOf: row.undo_of, onConflict: row.on_conflict }
 }
 
-const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
+const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')

@@ -33,9 +33,10 @@ export function takeTogether(deps: ActionDeps): Actions['take'] {
         })
         for (const [at, { resolve }] of some.entries()) resolve(stored[at] ?? 0)
       } catch (failure) {
-        // A store that takes no more writes has not even begun.
-        if (some.length === 0) for (const { reject } of waiting.splice(0)) reject(failure)
-        else await Promise.all(some.map(takeAlone))
+        // A store that takes no more writes has not even begun; who was alone is not tried again.
+        if (some.length === 0) some = waiting.splice(0)
+        else if (some.length > 1) await Promise.all(some.splice(0).map(takeAlone))
+        for (const { reject } of some) reject(failure)
       }
     }
     working = false

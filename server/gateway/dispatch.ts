@@ -6,9 +6,12 @@ import type { GatewayLimits } from './settings.ts'
 
 /*
  * INVARIANTS
- * - An order goes on the wire only after `sending` said durably that it may (LIFE4).
+ * - An order goes on the wire only when it is durable that it may (LIFE4): `sending` said so, or whoever handed it over.
  * - At most `ordersInFlight` orders are unconfirmed; the next go as confirmations come in, oldest decision first (LIFE6).
  * - One round at a time: orders are never sent twice side by side. Sent again they may be, later; the device does each once (JRN3).
+ * - What is handed over goes out in that order, and only while nothing older may be waiting; otherwise it is let go of, as the next
+ *   round finds it among all others.
+ * - Nothing goes out before `begin`: until then the device may not know the key that its orders are signed with.
  */
 
 export interface DispatchDeps {
@@ -24,6 +27,10 @@ export interface DispatchDeps {
 export class Dispatch {
   readonly #deps: DispatchDeps
   readonly #inFlight = new Map<ActionId, number>()
+  #handed: { readonly action: ActionId; readonly order: Order }[] = []
+  #begun = false
+  /** A round asks what there is to send. */
+  #fetching = false
   #working = false
   #again = false
   #stopped = false
@@ -34,10 +41,30 @@ export class Dispatch {
     this.#deps = deps
   }
 
-  /** There may be orders. */
-  nudge(): void {
+  /** The device knows every key now; `awaited` where there may be orders from before it came. */
+  begin(awaited: boolean): void {
+    this.#begun = true
+    if (awaited || this.#again) this.nudge()
+  }
+
+  /** Whether an order handed over now would go out next. */
+  get ready(): boolean {
+    const room = this.#deps.limits.ordersInFlight - this.#inFlight.size - this.#handed.length
+    return this.#begun && !this.#stopped && !this.#again && !this.#fetching && !this.#more && room > 0
+  }
+
+  /** There may be orders; nothing to do when all that is meant is one that is on its way. */
+  nudge(about?: ActionId): void {
+    if (about !== undefined && (this.#inFlight.has(about) || this.#handed.some((it) => it.action === about))) return
     this.#again = true
-    if (!this.#working && !this.#stopped) void this.#work()
+    this.#start()
+  }
+
+  /** Sends an order that is marked as sent. */
+  deliver(action: ActionId, order: Order): void {
+    if (!this.#begun || this.#more || this.#again) return this.nudge()
+    this.#handed.push({ action, order })
+    this.#start()
   }
 
   /** The device has these now; their places are free. */
@@ -61,22 +88,44 @@ export class Dispatch {
     this.#stopped = true
   }
 
+  #start(): void {
+    if (this.#begun && !this.#working && !this.#stopped) void this.#work()
+  }
+
   async #work(): Promise<void> {
     this.#working = true
     try {
-      while (this.#again && !this.#stopped) {
-        this.#again = false
-        await this.#round()
+      while (!this.#stopped) {
+        if (this.#again) {
+          this.#again = false
+          this.#handed = []
+          this.#fetching = true
+          await this.#round()
+          this.#fetching = false
+          continue
+        }
+        const next = this.#handed.shift()
+        if (next === undefined) break
+        if (this.#inFlight.has(next.action)) continue
+        if (this.#more || this.#inFlight.size >= this.#deps.limits.ordersInFlight) this.#again = true
+        else if (!(await this.#put(next.action, next.order))) return
       }
     } catch (failure) {
       this.#deps.failed(failure)
     } finally {
       this.#working = false
+      this.#fetching = false
     }
   }
 
+  /** False when the connection is gone. */
+  #put(action: ActionId, order: Order): Promise<boolean> {
+    this.#inFlight.set(action, this.#deps.monotonicMs())
+    return this.#deps.send(order)
+  }
+
   async #round(): Promise<void> {
-    const { device, actions, limits, monotonicMs, send } = this.#deps
+    const { device, actions, limits } = this.#deps
     const waiting = (await actions.ordersFor(device)).filter(({ action }) => !this.#inFlight.has(action))
     const chosen = waiting.slice(0, Math.max(0, limits.ordersInFlight - this.#inFlight.size))
     this.#more = chosen.length < waiting.length
@@ -85,8 +134,7 @@ export class Dispatch {
     for (const { action, order } of chosen) {
       if (this.#stopped) return
       if (!may.has(action)) continue
-      this.#inFlight.set(action, monotonicMs())
-      if (!(await send(order))) return
+      if (!(await this.#put(action, order))) return
     }
   }
 }

@@ -163,7 +163,9 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   return {
     port: (server.address() as AddressInfo).port,
     connected: (device) => open.get(device)?.open === true,
-    nudge: (device) => open.get(device)?.nudge(),
+    nudge: (device, about) => open.get(device)?.nudge(about),
+    ready: (device) => open.get(device)?.ready === true,
+    deliver: (device, action, order) => open.get(device)?.deliver(action, order),
     cancel(device, actionId) {
       const session = open.get(device)
       return session?.open === true && session.send({ type: 'cancel', actionId })

@@ -7,8 +7,15 @@ import type { Preview } from '../../protocol/outcome.ts'
 /** What the action center asks of the gateway: the sockets to the devices. Nothing here is durable; the rows are the truth. */
 export interface Devices {
   connected(device: DeviceId): boolean
-  /** Says that there are orders for the device; the gateway fetches them from {@link Actions.ordersFor} and sends them. Nothing when it is absent. */
-  nudge(device: DeviceId): void
+  /**
+   * Says that there are orders for the device; the gateway fetches them from {@link Actions.ordersFor} and sends them. Nothing when it
+   * is absent, or when all that is meant is one that is on its way.
+   */
+  nudge(device: DeviceId, about?: ActionId): void
+  /** Whether an order handed over now would go out next: the device is connected, and nothing else waits for it. */
+  ready(device: DeviceId): boolean
+  /** Hands over an order that is durably marked as sent. Nothing is promised: one that does not reach the wire is fetched like any other later. */
+  deliver(device: DeviceId, action: ActionId, order: Order): void
   /** Passes a cancel on; false when the device is absent. */
   cancel(device: DeviceId, action: ActionId): boolean
   /** RecourseError `device_absent`, or `tool_failed` when no answer came in time. */

@@ -4,6 +4,8 @@ import type { RawData, WebSocket } from 'ws'
 import { type Closing, closing } from '../../protocol/closing.ts'
 import { encode } from '../../protocol/codec.ts'
 import type { ErrorCode } from '../../protocol/errors.ts'
+import type { ActionId } from '../../protocol/ids.ts'
+import type { Order } from '../../protocol/mandate.ts'
 import type { DeviceMessage, ServerMessage } from '../../protocol/messages.ts'
 import type { Preview } from '../../protocol/outcome.ts'
 import { agreeOn } from '../../protocol/version.ts'
@@ -108,8 +110,17 @@ export class Session {
     return true
   }
 
-  nudge(): void {
-    this.#dispatch?.nudge()
+  nudge(about?: ActionId): void {
+    this.#dispatch?.nudge(about)
+  }
+
+  /** Whether an order handed over now would go out next. */
+  get ready(): boolean {
+    return this.open && this.#dispatch?.ready === true
+  }
+
+  deliver(action: ActionId, order: Order): void {
+    this.#dispatch?.deliver(action, order)
   }
 
   preview(ask: PreviewAsk, timeoutMs: number): Promise<Preview> {
@@ -257,10 +268,10 @@ export class Session {
     this.#giveGrant()
     await desk.takeFacts(device, hello.facts, admitted.facts)
     // Looked at after the device counts as open: an order of later than this nudges it.
-    if (!(await actions.isAwaited(device))) return
-    for (const actionId of await actions.cancelsFor(device)) this.send({ type: 'cancel', actionId })
+    const awaited = await actions.isAwaited(device)
+    if (awaited) for (const actionId of await actions.cancelsFor(device)) this.send({ type: 'cancel', actionId })
     // After the keys, so that no order outruns the key it is signed with.
-    this.nudge()
+    this.#dispatch.begin(awaited)
   }
 
   /** Sees to it that the device holds a break-glass grant that is good for long; at each connection, and daily while it lasts. */

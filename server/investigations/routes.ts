@@ -5,6 +5,7 @@ import * as z from 'zod'
 import { RecourseError } from '../../protocol/errors.ts'
 import { actionId, deviceId, type InvestigationId, investigationId } from '../../protocol/ids.ts'
 import { comment } from '../../protocol/mandate.ts'
+import { sendOut } from '../actions/at-hand.ts'
 import { type Cursors, cursorText } from '../actions/cursor.ts'
 import type { ActionDeps } from '../actions/deps.ts'
 import { actionView, viewActions } from '../actions/views.ts'
@@ -170,9 +171,7 @@ export function investigationRoutes(bare: FastifyInstance, deps: ActionDeps & { 
           actions: views.map((view, at) => ({ ...view, alreadyOpen: requested[at]?.alreadyOpen ?? false })),
           left: leftViews.map((action, at) => ({ action, why: left[at]?.why ?? '' })),
         }
-        const after = () => {
-          for (const device of new Set(rows.map((row) => row.device_id))) devices.nudge(device)
-        }
+        const after = () => sendOut(devices, rows)
         return { status: requested.some((it) => !it.alreadyOpen) ? 201 : 200, body, after }
       }),
   )

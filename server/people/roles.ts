@@ -1,7 +1,7 @@
 import type { Kysely, Selectable, Transaction } from 'kysely'
 import * as z from 'zod'
 import { RecourseError } from '../../protocol/errors.ts'
-import { type DeviceGroupId, type DeviceId, deviceGroupId } from '../../protocol/ids.ts'
+import { type DeviceGroupId, deviceGroupId } from '../../protocol/ids.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
 import type { RoleTable } from '../store/outbound-schema.ts'
 import type { Schema } from '../store/schema.ts'
@@ -17,7 +17,6 @@ import {
   permissionsOf,
   type Rights,
 } from './permissions.ts'
-import { reaches } from './scope.ts'
 
 /**
  * INVARIANTS
@@ -107,17 +106,6 @@ async function hiddenFrom(db: Kysely<Schema>, role: string): Promise<Set<DeviceG
     .execute()
   const shown = (text: string | null) => text === null || z.array(z.string()).parse(JSON.parse(text)).includes(role)
   return new Set(rows.filter((row) => !shown(row.visible_to)).map((row) => row.id))
-}
-
-/** Whether somebody in this role may do this to this device now. */
-export async function mayTouch(
-  db: Kysely<Schema>,
-  role: string,
-  needed: Permission,
-  device: DeviceId,
-): Promise<boolean> {
-  const rights = await rightsOf(db, role)
-  return rights.permissions.has(needed) && (await reaches(db, rights, device))
 }
 
 export async function viewRoles(db: Kysely<Schema>): Promise<RoleView[]> {

@@ -183,7 +183,7 @@ async function release(
   const at = deps.source.nowMs()
   const expiresAt = queueExpiry(at, rows[0]?.until ?? null, await readSettings(transaction))
   const decidedBy = [...new Set(rows.flatMap((row) => row.decided_by?.split(', ') ?? []))]
-  const shares = await signMandate(deps, transaction, { batch, rows, decidedBy, at, expiresAt })
+  const { shares } = await signMandate(deps, transaction, { batch, rows, decidedBy, at, expiresAt })
   await touchActions(
     deps,
     transaction,

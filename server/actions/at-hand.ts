@@ -1,0 +1,63 @@
+import type { Transaction } from 'kysely'
+import type { ActionId, DeviceId } from '../../protocol/ids.ts'
+import type { Order, Signed } from '../../protocol/mandate.ts'
+import type { InclusionProof } from '../../protocol/merkle.ts'
+import type { Devices } from '../gateway/seam.ts'
+import { prepare } from '../store/prepared.ts'
+import type { Schema } from '../store/schema.ts'
+import type { ActionRow } from './life.ts'
+import type { RightsNow } from './rights-now.ts'
+
+/**
+ * INVARIANTS
+ * - An order for a device that can take it at once is marked as sent in the very write that approves it, and is handed to the gateway from
+ *   memory once that write is durable: one commit from the approval to the wire. What the write does not outlive is never handed over.
+ * - It is marked so only where nothing older waits for its device, so that it overtakes none (LIFE6), and where its requester may
+ *   still ask for it (POL6). Everything else goes the way of dispatch.ts.
+ * - Handing over promises nothing. What does not reach the wire is queued, marked as sent, and goes out when the device connects next,
+ *   or when its confirmation is overdue; asked back meanwhile, the device has the last word (LIFE4).
+ */
+
+const orders = new WeakMap<ActionRow, Order>()
+
+/** Keeps the order beside the row until the write has happened. */
+export function keepAtHand(row: ActionRow, mandate: Signed, leaf: Uint8Array, proof: InclusionProof): void {
+  const path = proof.path.map((it) => new Uint8Array(it))
+  orders.set(row, { mandate, leaf: new Uint8Array(leaf), proof: { ...proof, path } })
+}
+
+/** Tells the devices of rows that were queued in a write; to be called when it has happened. */
+export function sendOut(devices: Devices, rows: readonly ActionRow[]): void {
+  const others = new Set<DeviceId>()
+  for (const row of rows) {
+    const order = orders.get(row)
+    if (order === undefined) others.add(row.device_id)
+    else devices.deliver(row.device_id, row.id, order)
+  }
+  for (const device of others) devices.nudge(device)
+}
+
+const olderWaiting = prepare<{ device: DeviceId }, { device_id: DeviceId }>((db, slot) =>
+  db
+    .selectFrom('action')
+    .select('device_id')
+    .where('device_id', '=', slot('device'))
+    .where('status', '=', 'queued')
+    .where('sent_at', 'is', null)
+    .where('mandate_id', 'is not', null)
+    .limit(1),
+)
+
+/** Which of these rows, about to be queued, may be marked as sent at once. */
+export async function sendableAtOnce(
+  { devices, rights }: { readonly devices: Pick<Devices, 'ready'>; readonly rights: RightsNow },
+  transaction: Transaction<Schema>,
+  rows: readonly ActionRow[],
+): Promise<ReadonlySet<ActionId>> {
+  const there = rows.filter((row) => devices.ready(row.device_id))
+  const asked = [...new Set(there.map((row) => row.device_id))].map((device) => ({ device }))
+  const held = new Set((await olderWaiting.many(transaction, asked)).map((it) => it.device_id))
+  const may = new Set<ActionId>()
+  for (const row of there) if (!held.has(row.device_id) && (await rights.mayStillAsk(row))) may.add(row.id)
+  return may
+}
