@@ -16,7 +16,6 @@ export const itemFilter = z.strictObject({
   search: z.string().trim().min(1).max(200).optional().describe('Part of a path, a hash or the name of a device'),
   olderThanDays: z.coerce.number().int().min(0).max(36_500).optional().describe('In the vault for at least so long'),
 })
-export type ItemFilter = z.infer<typeof itemFilter>
 
 /** Those in a vault now; those that were put back; those that were purged; or all. */
 const vaultStates = {

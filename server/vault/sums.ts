@@ -77,7 +77,7 @@ export const contentsPage = z.strictObject({
     z
       .strictObject({
         /** The hash; of a file whose content no agent has said, the id of the action that took it. */
-        key: z.string(),
+        id: z.string(),
         sha256: z.string().nullable(),
         /** One of its paths, and how many there are. */
         path: z.string(),
@@ -109,7 +109,7 @@ export async function listContents(
     .selectFrom('vault_item')
     .where((it) => matching(it, now, filter))
     .select((it) => [
-      key.as('key'),
+      key.as('id'),
       newest.as('newest'),
       it.fn.min('vault_item.taken_at').as('oldest'),
       it.fn.max('vault_item.sha256').as('sha256'),
@@ -122,7 +122,7 @@ export async function listContents(
     .groupBy(key)
     .having(sql<SqlBool>`(${newest}, ${key}) < (${at}, ${after})`)
     .orderBy('newest', 'desc')
-    .orderBy('key', 'desc')
+    .orderBy('id', 'desc')
     .limit(limit + 1)
     .execute()
   const shown = rows.slice(0, limit)
@@ -134,6 +134,6 @@ export async function listContents(
       paths: Number(row.paths),
       devices: Number(row.devices),
     })),
-    next: rows.length > limit && last !== undefined ? cursors.write(query, [last.newest, last.key]) : null,
+    next: rows.length > limit && last !== undefined ? cursors.write(query, [last.newest, last.id]) : null,
   }
 }

@@ -137,7 +137,7 @@ describe('[VLT6] what lies where', () => {
     await taken([laptop], '/srv/copy', aHash)
     await taken([desk], '/srv/other', otherHash)
     const first = await get('/v1/vault/contents?limit=1')
-    expect(first.body['contents']).toMatchObject([{ key: otherHash, sha256: otherHash, items: 1, devices: 1 }])
+    expect(first.body['contents']).toMatchObject([{ id: otherHash, sha256: otherHash, items: 1, devices: 1 }])
     const rest = await get(`/v1/vault/contents?limit=1&cursor=${String(first.body['next'])}`)
     expect(rest.body).toMatchObject({
       contents: [{ sha256: aHash, items: 3, devices: 2, paths: 2, sizeBytes: 9 }],

@@ -26,6 +26,7 @@ const views: readonly Place[] = [
 const cases: readonly Place[] = [
   { to: '/investigations', label: 'Investigations', icon: 'search' },
   { to: '/alerts', label: 'Alerts', icon: 'warning' },
+  { to: '/vault', label: 'Vault', icon: 'vault' },
 ]
 const rest: readonly Place[] = [
   { to: '/devices', label: 'Devices', icon: 'devices' },

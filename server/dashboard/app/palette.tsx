@@ -4,8 +4,9 @@ import { Spotlight, type SpotlightActionData, type SpotlightActionGroupData, spo
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
-import { actionNames, specOf } from '../../../protocol/actions/index.ts'
+import { specOf } from '../../../protocol/actions/index.ts'
 import { actionId } from '../../../protocol/ids.ts'
+import { askedOnDevices } from '../features/devices/capability.ts'
 import { devicesQuery } from '../features/devices/queries.ts'
 import { Icon } from '../ui/icon.tsx'
 import { visible } from '../ui/plain-text.tsx'
@@ -75,7 +76,7 @@ export const Palette = () => {
                 leftSection: icon('devices'),
                 onClick: () => void navigate({ to: '/devices/$id', params: { id: it.id } }),
               },
-              ...actionNames
+              ...askedOnDevices
                 .filter((name) => may(`respond:${name}`))
                 .map((name) => ({
                   id: `${name} ${it.id}`,
@@ -96,6 +97,7 @@ export const Palette = () => {
         go('in-force', 'In force: what holds now', 'held', '/actions/in-force'),
         go('investigations', 'Investigations', 'search', '/investigations'),
         go('alerts', 'Alerts', 'warning', '/alerts'),
+        go('vault', 'Vault: quarantined files, restore and purge', 'vault', '/vault'),
         go('devices', 'Devices', 'devices', '/devices'),
         go('groups', 'Device groups', 'groups', '/groups'),
         ...(may('audit-read') ? [go('audit', 'Audit: the chain of what was done', 'audit', '/audit')] : []),

@@ -8,6 +8,7 @@ import {
   redirect,
 } from '@tanstack/react-router'
 import { readActionSearch } from '../features/actions/search.ts'
+import { readVaultSearch } from '../features/vault/search.ts'
 import { adoptPreferences } from '../ui/preference.ts'
 import { ErrorScreen, MissingScreen } from '../ui/screens.tsx'
 import { Layout } from './layout.tsx'
@@ -118,6 +119,12 @@ const alerts = createRoute({
   path: '/alerts',
   component: lazyRouteComponent(() => import('../features/alerts/alerts-page.tsx'), 'AlertsPage'),
 })
+const vault = createRoute({
+  getParentRoute: () => inside,
+  path: '/vault',
+  validateSearch: readVaultSearch,
+  component: lazyRouteComponent(() => import('../features/vault/vault-page.tsx'), 'VaultPage'),
+})
 const audit = createRoute({
   getParentRoute: () => inside,
   path: '/audit',
@@ -149,6 +156,7 @@ const tree = root.addChildren([
     investigations,
     investigation,
     alerts,
+    vault,
     audit,
     settingsHome,
     settings,

@@ -220,7 +220,7 @@ const Gists = ({ deed, rows }: { deed: Deed; rows: readonly Subject[] }) => (
 )
 
 /** How the devices are made up: platform, group, and who is absent now. */
-const Where = ({ rows }: { rows: readonly Subject[] }) => {
+export const Where = ({ rows }: { rows: readonly Subject[] }) => {
   const devices = useQuery(devicesQuery).data
   if (devices === undefined) return null
   const ids = new Set(rows.map((row) => row.device.id))

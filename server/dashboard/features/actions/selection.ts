@@ -1,13 +1,12 @@
 import { useCallback, useMemo, useRef, useState } from 'react'
 import type { Reach } from '../../ui/data-table.tsx'
-import type { Action } from './action.ts'
 
-export interface Selection {
+export interface Selection<Row> {
   readonly ids: ReadonlySet<string>
   /** Not only these: everything that the filter lets through, loaded or not. */
   readonly everything: boolean
   chooseEverything(): void
-  toggle(row: Action, reach: Reach): void
+  toggle(row: Row, reach: Reach): void
   toggleAll(): void
   clear(): void
 }
@@ -15,13 +14,13 @@ export interface Selection {
 const none: ReadonlySet<string> = new Set()
 
 /** Which rows are chosen. A range goes from the last one that was chosen alone. */
-export function useSelection(rows: readonly Action[]): Selection {
+export function useSelection<Row extends { readonly id: string }>(rows: readonly Row[]): Selection<Row> {
   const [chosen, setIds] = useState<ReadonlySet<string>>(none)
   const [everything, setEverything] = useState(false)
   const ids = useMemo(() => (everything ? new Set(rows.map((it) => it.id)) : chosen), [everything, chosen, rows])
   const anchor = useRef<string | null>(null)
   const toggle = useCallback(
-    (row: Action, reach: Reach) => {
+    (row: Row, reach: Reach) => {
       setEverything(false)
       setIds(() => {
         const after = new Set(ids)

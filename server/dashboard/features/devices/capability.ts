@@ -1,4 +1,4 @@
-import type { ActionName } from '../../../../protocol/actions/index.ts'
+import { type ActionName, actionNames } from '../../../../protocol/actions/index.ts'
 import type { Capability } from '../../../../protocol/messages.ts'
 import type { Device } from './queries.ts'
 
@@ -9,6 +9,9 @@ export const supportOf = (device: Device, action: ActionName): Capability =>
     support: 'unsupported',
     reason: 'The agent on this device does not know it; it may be older than the control plane.',
   }
+
+/** What one asks for on a device. A purge is asked for in the vault, where the file is that it is about. */
+export const askedOnDevices: readonly ActionName[] = actionNames.filter((it) => it !== 'purge-quarantine')
 
 /** The isolation that is in force on the device, if one is. */
 export const isolationOf = (device: Device) =>

@@ -14,7 +14,7 @@ import type { Action } from '../actions/action.ts'
 import { DeedSheet } from '../actions/deed-sheet.tsx'
 import { actionQuery, type Page } from '../actions/queries.ts'
 import { EffectMark, StatusMark } from '../actions/status.tsx'
-import { isolationOf, supportOf } from './capability.ts'
+import { askedOnDevices, isolationOf, supportOf } from './capability.ts'
 import { DeviceCare } from './device-care.tsx'
 import { IsolatedMark, Presence } from './device-columns.tsx'
 import classes from './devices.module.css'
@@ -198,7 +198,10 @@ const Able = ({ device, respond }: { device: Device; respond: (name: ActionName)
               <span>
                 {specOf(name).title} <span className={classes.quiet}>· {supportWords[support]}</span>
               </span>
-              {support === 'unsupported' || device.status !== 'active' || !may(`respond:${name}`) ? (
+              {support === 'unsupported' ||
+              !askedOnDevices.includes(name) ||
+              device.status !== 'active' ||
+              !may(`respond:${name}`) ? (
                 <span />
               ) : (
                 <Button
