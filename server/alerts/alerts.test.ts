@@ -292,4 +292,12 @@ describe('the list of alerts', () => {
     expect(titles(await list('?search=WAIT'))).toEqual(['Waiting'])
     expect((await server.call(server.admin, 'GET', '/v1/alerts?colour=red')).status).toBe(400)
   })
+
+  test('[API1] they narrow by verdict, and a text that looks like a verdict is none', async () => {
+    const disguised = '/tmp/","verdict":"suspicious","x":"'
+    await bring(server, fileAlert('web-01', 'malicious', disguised, { title: 'disguised' }))
+    await bring(server, fileAlert('web-01', 'suspicious', '/tmp/odd', { title: 'odd' }))
+    expect(titles(await list('?verdict=malicious'))).toEqual(['disguised'])
+    expect(titles(await list('?verdict=suspicious'))).toEqual(['odd'])
+  })
 })

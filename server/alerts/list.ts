@@ -4,6 +4,7 @@ import { alertId, deviceId, investigationId } from '../../protocol/ids.ts'
 import { timeMs } from '../../protocol/outcome.ts'
 import { type Cursors, cursorText } from '../actions/cursor.ts'
 import { canonicalJson } from '../audit/canonical-json.ts'
+import { verdict } from '../decisions/automation.ts'
 import type { Schema } from '../store/schema.ts'
 import { foundEvidence, severity } from './alert.ts'
 import type { AlertRow } from './intake.ts'
@@ -38,6 +39,7 @@ const windows = { day, week: 7 * day, month: 30 * day, 'six-months': 182 * day }
 export const alertQuery = z.strictObject({
   status: alertStatus.optional(),
   severity: severity.optional(),
+  verdict: verdict.optional().describe('Something in it was found to be this'),
   source: z.string().max(64).optional(),
   device: deviceId.optional(),
   investigation: investigationId.optional(),
@@ -82,6 +84,10 @@ function conditions(
   if (filter.status !== undefined) all.push(it('status', '=', filter.status))
   if (filter.severity !== undefined) all.push(it('severity', '=', filter.severity))
   if (filter.source !== undefined) all.push(it('source', '=', filter.source))
+  if (filter.verdict !== undefined) {
+    // In JSON a quote within a text is escaped, so that no text of a stranger can look like this.
+    all.push(sql<SqlBool>`alert.evidence like ${`%"verdict":"${filter.verdict}"%`}`)
+  }
   if (filter.device !== undefined) all.push(it('device_id', '=', filter.device))
   if (filter.investigation !== undefined) all.push(it('investigation_id', '=', filter.investigation))
   if (filter.window !== undefined) all.push(it('received_at', '>=', now - windows[filter.window]))

@@ -122,6 +122,18 @@ test('a wrong password is told, and the mail goes when it has been put right', a
   expect(await rule()).toMatchObject({ waiting: 0, problem: '' })
 })
 
+test('the password is kept when that is asked, only for the very same way there, and only by whoever saw what is kept', async () => {
+  await setMail(25_000, account)
+  const mail = { host: 'localhost', port: 25_000, from: 'other@example.org', user: account.user, keepPassword: true }
+  const put = (more: object) => server.call(server.admin, 'PUT', '/v1/mail', { ...mail, ...more })
+  expect((await put({ revision: 1 })).body).toMatchObject({ mail: { hasPassword: true, revision: 2 } })
+  expect((await put({ revision: 1 })).body).toMatchObject({ code: 'content_changed' })
+  for (const elsewhere of [{ host: 'mine.example' }, { port: 25 }, { security: 'none' }, { user: 'other' }]) {
+    expect((await put(elsewhere)).body).toMatchObject({ code: 'request_invalid' })
+  }
+  expect((await put({ keepPassword: false })).body).toMatchObject({ mail: { hasPassword: false } })
+})
+
 test('a server that dies in the middle of a mail gets it again, whole and once', async () => {
   const tls = await selfSigned()
   const there = await open({ tls, account })

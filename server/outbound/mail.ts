@@ -63,7 +63,7 @@ export async function viewMail(db: Kysely<Schema>): Promise<z.infer<typeof mailV
 
 /**
  * Sets the server that takes our mail. Throws RecourseError `content_changed` when somebody else has since, and `request_invalid` where
- * the password is to be kept for another host: whoever may set the server must not learn the password by having it sent to their own.
+ * the password is to be kept for another host or way: whoever may set the server must not learn the password by having it sent to their own.
  */
 export async function writeMail(
   transaction: Transaction<Schema>,
@@ -75,8 +75,10 @@ export async function writeMail(
     throw new RecourseError('content_changed', 'somebody has changed the mail server since')
   }
   const keeps = password === null && keepPassword && before !== null
-  if (keeps && before.sealedPassword !== null && (plain.host !== before.host || plain.user !== before.user)) {
-    throw new RecourseError('request_invalid', 'another host or user needs its password again')
+  const way = (it: Omit<z.infer<typeof mailWish>, 'password'>) =>
+    JSON.stringify([it.host, it.port, it.security, it.user, it.ca])
+  if (keeps && before.sealedPassword !== null && way(plain) !== way(before)) {
+    throw new RecourseError('request_invalid', 'a changed way to the mail server needs its password again')
   }
   const sealed = password === null ? null : Buffer.from(sealer.seal(password, purpose)).toString('base64')
   const sealedPassword = keeps ? before.sealedPassword : sealed

@@ -66,16 +66,20 @@ export function operatorRoutes(bare: FastifyInstance, deps: PeopleDeps): void {
           role: role.optional(),
           disabled: z.boolean().optional(),
           password: password.optional(),
+          was: z
+            .strictObject({ role: z.string().max(64), disabled: z.boolean() })
+            .optional()
+            .describe('Change them only if this still holds: nobody else was quicker'),
         }),
         response: { 200: operatorView },
       },
     },
     async (request, reply) => {
-      const { role: as, disabled, password: plain } = request.body
+      const { role: as, disabled, password: plain, was } = request.body
       const passwordHash = plain === undefined ? undefined : await deps.passwords.hash(plain)
       const change = async (transaction: Transaction<Schema>, caller: Caller) => {
         if (!caller.permissions.has('people-manage')) throw new RecourseError('forbidden')
-        const wanted = { role: as, disabled, passwordHash }
+        const wanted = { role: as, disabled, passwordHash, was }
         const row = await changeOperator(deps, transaction, caller, request.params.id, wanted)
         return { status: 200, body: viewOperator(row) }
       }

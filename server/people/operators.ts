@@ -70,9 +70,11 @@ export interface OperatorChange {
   readonly role?: string | undefined
   readonly disabled?: boolean | undefined
   readonly passwordHash?: string | undefined
+  /** What they were when it was decided. */
+  readonly was?: { readonly role: string; readonly disabled: boolean } | undefined
 }
 
-/** Throws RecourseError `not_found`, `last_administrator`, `forbidden` for somebody who may do more than the caller. Sessions and tokens end when somebody is disabled or gets a new password. */
+/** Throws RecourseError `not_found`, `last_administrator`, `content_changed`, `forbidden` for somebody who may do more than the caller. Sessions and tokens end when somebody is disabled or gets a new password. */
 export async function changeOperator(
   deps: Pick<PeopleDeps, 'audit'>,
   transaction: Transaction<Schema>,
@@ -82,6 +84,10 @@ export async function changeOperator(
 ): Promise<Selectable<OperatorTable>> {
   const row = await transaction.selectFrom('operator').selectAll().where('id', '=', id).executeTakeFirst()
   if (row === undefined) throw new RecourseError('not_found', `there is no operator ${id}`)
+  const { was } = change
+  if (was !== undefined && (was.role !== row.role || was.disabled !== (row.disabled === 1))) {
+    throw new RecourseError('content_changed', 'somebody has changed them since')
+  }
   if (id !== caller.operatorId && !covers(caller, await rightsOf(transaction, row.role))) {
     throw new RecourseError('forbidden', 'they may do more than you')
   }

@@ -59,6 +59,19 @@ describe('[ACC2] set-up', () => {
   })
 })
 
+test('of two people who change somebody at once, the second is told, and changes nothing', async () => {
+  await server.addPerson('nia', 'viewer')
+  const { items } = (await server.call(server.admin, 'GET', '/v1/people')).body as {
+    items?: { id: string; name: string }[]
+  }
+  const nia = items?.find((it) => it.name === 'nia')?.id
+  const was = { role: 'viewer', disabled: false }
+  const change = (body: object) => server.call(server.admin, 'PATCH', `/v1/people/${nia}`, { ...body, was })
+  expect((await change({ role: 'responder' })).body).toMatchObject({ role: 'responder' })
+  expect((await change({ disabled: true })).body).toMatchObject({ code: 'content_changed' })
+  expect((await server.call(server.admin, 'GET', '/v1/people')).raw.body).not.toContain('"disabled":true')
+})
+
 describe('[ACC2] signing in', () => {
   test('says the same for a wrong name and a wrong password', async () => {
     const wrong = [await signIn('admin', 'wrong password'), await signIn('nobody', testPassword)]

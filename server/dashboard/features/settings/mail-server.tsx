@@ -1,4 +1,4 @@
-import { NumberInput, PasswordInput, Select, Skeleton, TextInput } from '@mantine/core'
+import { NumberInput, PasswordInput, Select, Skeleton, Textarea, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { send } from '../../app/api.ts'
 import { isForbidden } from '../../app/problem.ts'
@@ -39,6 +39,7 @@ interface Wish {
   readonly security: string
   readonly user: string
   readonly password: string
+  readonly ca: string
   readonly from: string
   readonly revision: number
 }
@@ -49,6 +50,7 @@ const wishOf = (mail: MailServer | null): Wish => ({
   security: mail?.security ?? 'starttls',
   user: mail?.user ?? '',
   password: '',
+  ca: mail?.ca ?? '',
   from: mail?.from ?? '',
   revision: mail?.revision ?? 0,
 })
@@ -60,10 +62,11 @@ const MailForm = ({ mail }: { mail: MailServer | null }) => {
   const form = useForm({
     kept: wishOf(mail),
     locked,
-    save: ({ user, password, ...it }, { revision }) =>
+    save: ({ user, password, ca, ...it }, { revision }) =>
       send<{ mail: MailServer }>('PUT', '/v1/mail', {
         ...it,
         user: user === '' ? null : user,
+        ca: ca.trim() === '' ? null : ca.trim(),
         ...(password === '' ? {} : { password }),
         keepPassword: password === '' && user !== '' && mail?.hasPassword === true,
         revision,
@@ -86,12 +89,22 @@ const MailForm = ({ mail }: { mail: MailServer | null }) => {
           spellCheck={false}
         />
         <PasswordInput
-          {...form.text('password', { hint: mail?.hasPassword === true ? 'One is kept; empty keeps it.' : '\u00a0' })}
+          {...form.text('password', {
+            hint: mail?.hasPassword === true ? 'One is kept; empty keeps it, for the same way there.' : '\u00a0',
+          })}
           label="Password"
           autoComplete="new-password"
           visibilityToggleButtonProps={{ 'aria-label': 'Show the password' }}
         />
       </div>
+      <Textarea
+        {...form.text('ca', { hint: 'PEM; empty for the authorities of the system.' })}
+        label="Who vouches for it"
+        autosize
+        minRows={2}
+        maxRows={8}
+        spellCheck={false}
+      />
       <TextInput {...form.text('from', { hint: 'What the mail says it is from.' })} label="Sender" type="email" />
     </Form>
   )

@@ -90,6 +90,8 @@ export interface MailServer {
   readonly port: number
   readonly security: 'tls' | 'starttls' | 'none'
   readonly user: string | null
+  /** PEM of who vouches for it. */
+  readonly ca: string | null
   readonly from: string
   readonly hasPassword: boolean
   readonly revision: number
