@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import type { Transaction } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import * as z from 'zod'
 import { RecourseError } from '../../protocol/errors.ts'
-import { type ForwarderId, forwarderId, type NotificationRuleId, notificationRuleId } from '../../protocol/ids.ts'
+import { forwarderId, notificationRuleId } from '../../protocol/ids.ts'
 import { answerOnce } from '../http/answer-once.ts'
 import { actorOf, type Caller, type Permission } from '../people/permissions.ts'
 import type { Schema } from '../store/schema.ts'
@@ -21,6 +21,31 @@ import {
 import { mailChange, mailView, viewMail, writeMail } from './mail.ts'
 import { testRule } from './notify.ts'
 import { changeRule, createRule, deleteRule, ruleChange, ruleView, ruleWish, viewRules } from './rules.ts'
+import type { Sent } from './webhook.ts'
+
+/** What goes out by a rule of its own, which is made, changed, tried and deleted. */
+interface Kept<Id extends string, Wish, Change, View extends { readonly id: Id }> {
+  /** Last part of the path. */
+  readonly name: 'notifications' | 'forwarders'
+  /** What one of them is called. */
+  readonly one: string
+  readonly summaries: { readonly [verb in 'list' | 'create' | 'change' | 'delete']: string }
+  /** What one must be allowed to make one. */
+  readonly toCreate: readonly Permission[]
+  readonly id: z.ZodType<Id>
+  readonly wish: z.ZodType<Wish>
+  readonly changed: z.ZodType<Change>
+  readonly listed: z.ZodObject
+  readonly view: z.ZodObject
+  list(db: Kysely<Schema>): Promise<View[]>
+  /** The answer to a list. */
+  all(views: View[]): Record<string, unknown>
+  create(transaction: Transaction<Schema>, caller: Caller, wish: Wish): Promise<{ id: Id; secret: string | null }>
+  change(transaction: Transaction<Schema>, caller: Caller, id: Id, change: Change): Promise<void>
+  delete(transaction: Transaction<Schema>, caller: Caller, id: Id): Promise<void>
+  /** Sends something to see whether it arrives; null when there is none of this id. */
+  test(id: Id): Promise<Sent | null>
+}
 
 const tested = z.strictObject({ ok: z.boolean(), why: z.string() }).describe('Whether the receiver took it')
 const must = (caller: Caller, permission: Permission) => {
@@ -30,34 +55,93 @@ const must = (caller: Caller, permission: Permission) => {
 const once = { secretBody: true } as const
 
 export function outboundRoutes(app: FastifyInstance, deps: OutboundDeps): void {
-  notificationRoutes(app, deps)
+  keptRoutes(app, deps, notifications(deps))
   mailRoutes(app, deps)
-  forwarderRoutes(app, deps)
+  keptRoutes(app, deps, forwarders(deps))
 }
 
-function notificationRoutes(bare: FastifyInstance, deps: OutboundDeps): void {
-  const app = bare.withTypeProvider<ZodTypeProvider>()
-  const tags = ['notifications']
-  const byId = z.strictObject({ id: notificationRuleId })
-  const one = async (transaction: Transaction<Schema>, id: NotificationRuleId) =>
-    (await viewRules(transaction)).find((rule) => rule.id === id)
+const notifications = (deps: OutboundDeps) => ({
+  name: 'notifications' as const,
+  one: 'rule',
+  summaries: {
+    list: 'Who is told of what',
+    create: 'Tell somebody, by webhook or mail; the secret that a webhook is signed with is shown only now',
+    change: 'Change a rule',
+    delete: 'Delete a rule and what waits for it',
+  },
+  toCreate: ['notifications-manage'] as const,
+  id: notificationRuleId,
+  wish: ruleWish,
+  changed: ruleChange,
+  listed: z.strictObject({ rules: z.array(ruleView) }),
+  view: ruleView,
+  list: viewRules,
+  all: (rules: z.infer<typeof ruleView>[]) => ({ rules }),
+  create: createRule.bind(null, deps),
+  change: changeRule.bind(null, deps),
+  delete: deleteRule.bind(null, deps),
+  test: async (id: z.infer<typeof notificationRuleId>) => {
+    const rule = await deps.store.read
+      .selectFrom('notification_rule')
+      .selectAll()
+      .where('id', '=', id)
+      .executeTakeFirst()
+    return rule === undefined ? null : testRule(deps, rule)
+  },
+})
 
-  app.get(
-    '/v1/notifications',
-    {
-      schema: { tags, summary: 'Who is told of what', response: { 200: z.strictObject({ rules: z.array(ruleView) }) } },
-    },
-    async () => ({ rules: await viewRules(deps.store.read) }),
+const forwarders = (deps: OutboundDeps) => ({
+  name: 'forwarders' as const,
+  one: 'forwarder',
+  summaries: {
+    list: 'Who gets the audit chain as it grows, and how far they are',
+    create: 'Send the chain, or OCSF events, somewhere; the secret that a webhook is signed with is shown only now',
+    change: 'Rename, stop or start one',
+    delete: 'Delete one',
+  },
+  // It hands out all that the chain says.
+  toCreate: ['notifications-manage', 'audit-read'] as const,
+  id: forwarderId,
+  wish: forwarderWish,
+  changed: forwarderChange,
+  listed: z.strictObject({ forwarders: z.array(forwarderView) }),
+  view: forwarderView,
+  list: viewForwarders,
+  all: (views: z.infer<typeof forwarderView>[]) => ({ forwarders: views }),
+  create: createForwarder.bind(null, deps),
+  change: changeForwarder.bind(null, deps),
+  delete: deleteForwarder.bind(null, deps),
+  test: async (id: z.infer<typeof forwarderId>) => {
+    const row = await deps.store.read.selectFrom('forwarder').selectAll().where('id', '=', id).executeTakeFirst()
+    return row === undefined ? null : testForwarder(deps, row)
+  },
+})
+
+function keptRoutes<Id extends string, Wish, Change, View extends { readonly id: Id }>(
+  bare: FastifyInstance,
+  deps: OutboundDeps,
+  kept: Kept<Id, Wish, Change, View>,
+): void {
+  const app = bare.withTypeProvider<ZodTypeProvider>()
+  const { summaries } = kept
+  const tags = [kept.name]
+  const path = `/v1/${kept.name}` as const
+  const params = z.strictObject({ id: kept.id })
+  const find = async (transaction: Transaction<Schema>, id: Id) =>
+    (await kept.list(transaction)).find((it) => it.id === id)
+
+  app.get(path, { schema: { tags, summary: summaries.list, response: { 200: kept.listed } } }, async () =>
+    kept.all(await kept.list(deps.store.read)),
   )
 
   app.post(
-    '/v1/notifications',
+    path,
     {
       schema: {
         tags,
-        summary: 'Tell somebody, by webhook or mail; the secret that a webhook is signed with is shown only now',
-        body: ruleWish,
-        response: { 201: ruleView.extend({ secret: z.string().nullable() }) },
+        summary: summaries.create,
+        body: kept.wish,
+        response: { 201: kept.view.extend({ secret: z.string().nullable() }) },
       },
     },
     async (request, reply) =>
@@ -66,48 +150,40 @@ function notificationRoutes(bare: FastifyInstance, deps: OutboundDeps): void {
         request,
         reply,
         async (transaction, caller) => {
-          must(caller, 'notifications-manage')
-          const { id, secret } = await createRule(deps, transaction, caller, request.body)
-          return { status: 201, body: { ...(await one(transaction, id)), secret } }
+          for (const permission of kept.toCreate) must(caller, permission)
+          // The schema of this very route has made it one; that is more than the types can follow here.
+          const { id, secret } = await kept.create(transaction, caller, request.body as Wish)
+          return { status: 201, body: { ...(await find(transaction, id)), secret } }
         },
         once,
       ),
   )
 
   app.patch(
-    '/v1/notifications/:id',
-    { schema: { tags, summary: 'Change a rule', params: byId, body: ruleChange, response: { 200: ruleView } } },
+    `${path}/:id`,
+    { schema: { tags, summary: summaries.change, params, body: kept.changed, response: { 200: kept.view } } },
     async (request, reply) =>
       answerOnce(deps, request, reply, async (transaction, caller) => {
         must(caller, 'notifications-manage')
-        await changeRule(deps, transaction, caller, request.params.id, request.body)
-        return { status: 200, body: await one(transaction, request.params.id) }
+        await kept.change(transaction, caller, request.params.id, request.body as Change)
+        return { status: 200, body: await find(transaction, request.params.id) }
       }),
   )
 
-  app.delete(
-    '/v1/notifications/:id',
-    { schema: { tags, summary: 'Delete a rule and what waits for it', params: byId } },
-    async (request, reply) =>
-      answerOnce(deps, request, reply, async (transaction, caller) => {
-        must(caller, 'notifications-manage')
-        await deleteRule(deps, transaction, caller, request.params.id)
-        return { status: 200, body: {} }
-      }),
+  app.delete(`${path}/:id`, { schema: { tags, summary: summaries.delete, params } }, async (request, reply) =>
+    answerOnce(deps, request, reply, async (transaction, caller) => {
+      must(caller, 'notifications-manage')
+      await kept.delete(transaction, caller, request.params.id)
+      return { status: 200, body: {} }
+    }),
   )
 
   app.post(
-    '/v1/notifications/:id/test',
-    { schema: { tags, summary: 'Send a test now', params: byId, response: { 200: tested } } },
+    `${path}/:id/test`,
+    { schema: { tags, summary: 'Send a test now', params, response: { 200: tested } } },
     async (request) => {
-      const { id } = request.params
-      const rule = await deps.store.read
-        .selectFrom('notification_rule')
-        .selectAll()
-        .where('id', '=', id)
-        .executeTakeFirst()
-      if (rule === undefined) throw new RecourseError('not_found', `there is no rule ${id}`)
-      const how = await testRule(deps, rule)
+      const how = await kept.test(request.params.id)
+      if (how === null) throw new RecourseError('not_found', `there is no ${kept.one} ${request.params.id}`)
       return { ok: how.ok, why: how.ok ? '' : how.why }
     },
   )
@@ -141,91 +217,5 @@ function mailRoutes(bare: FastifyInstance, deps: OutboundDeps): void {
         },
         once,
       ),
-  )
-}
-
-function forwarderRoutes(bare: FastifyInstance, deps: OutboundDeps): void {
-  const app = bare.withTypeProvider<ZodTypeProvider>()
-  const tags = ['forwarders']
-  const byId = z.strictObject({ id: forwarderId })
-  const one = async (transaction: Transaction<Schema>, id: ForwarderId) =>
-    (await viewForwarders(transaction)).find((it) => it.id === id)
-
-  app.get(
-    '/v1/forwarders',
-    {
-      schema: {
-        tags,
-        summary: 'Who gets the audit chain as it grows, and how far they are',
-        response: { 200: z.strictObject({ forwarders: z.array(forwarderView) }) },
-      },
-    },
-    async () => ({ forwarders: await viewForwarders(deps.store.read) }),
-  )
-
-  app.post(
-    '/v1/forwarders',
-    {
-      schema: {
-        tags,
-        summary:
-          'Send the chain, or OCSF events, somewhere; the secret that a webhook is signed with is shown only now',
-        body: forwarderWish,
-        response: { 201: forwarderView.extend({ secret: z.string().nullable() }) },
-      },
-    },
-    async (request, reply) =>
-      answerOnce(
-        deps,
-        request,
-        reply,
-        async (transaction, caller) => {
-          must(caller, 'notifications-manage')
-          // It hands out all that the chain says.
-          must(caller, 'audit-read')
-          const { id, secret } = await createForwarder(deps, transaction, caller, request.body)
-          return { status: 201, body: { ...(await one(transaction, id)), secret } }
-        },
-        once,
-      ),
-  )
-
-  app.patch(
-    '/v1/forwarders/:id',
-    {
-      schema: {
-        tags,
-        summary: 'Rename, stop or start one',
-        params: byId,
-        body: forwarderChange,
-        response: { 200: forwarderView },
-      },
-    },
-    async (request, reply) =>
-      answerOnce(deps, request, reply, async (transaction, caller) => {
-        must(caller, 'notifications-manage')
-        await changeForwarder(deps, transaction, caller, request.params.id, request.body)
-        return { status: 200, body: await one(transaction, request.params.id) }
-      }),
-  )
-
-  app.delete('/v1/forwarders/:id', { schema: { tags, summary: 'Delete one', params: byId } }, async (request, reply) =>
-    answerOnce(deps, request, reply, async (transaction, caller) => {
-      must(caller, 'notifications-manage')
-      await deleteForwarder(deps, transaction, caller, request.params.id)
-      return { status: 200, body: {} }
-    }),
-  )
-
-  app.post(
-    '/v1/forwarders/:id/test',
-    { schema: { tags, summary: 'Send a test now', params: byId, response: { 200: tested } } },
-    async (request) => {
-      const { id } = request.params
-      const row = await deps.store.read.selectFrom('forwarder').selectAll().where('id', '=', id).executeTakeFirst()
-      if (row === undefined) throw new RecourseError('not_found', `there is no forwarder ${id}`)
-      const how = await testForwarder(deps, row)
-      return { ok: how.ok, why: how.ok ? '' : how.why }
-    },
   )
 }
