@@ -1,17 +1,8 @@
-import axe from 'axe-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Browser, openBrowser } from './browser.ts'
+import { seriousFindings } from './axe.ts'
+import { openBrowser } from './browser.ts'
 import { playScene, type Scene } from './scene.ts'
 import { startWorld, type World } from './world.ts'
-
-interface Finding {
-  readonly impact: string
-  readonly id: string
-  readonly help: string
-  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[]
-}
-
-const check = 'axe.run(document, { resultTypes: ["violations"] }).then((it) => JSON.stringify(it.violations))'
 
 let world: World
 let scene: Scene
@@ -46,26 +37,18 @@ const pages = (): readonly (readonly [name: string, path: string, ready: string]
   ['no such page', '/nowhere', 'There is no such page'],
 ]
 
-async function findings({ page }: Browser): Promise<string[]> {
-  await page.evaluate(axe.source)
-  const found = JSON.parse(await page.evaluate<string>(check)) as Finding[]
-  return found
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((it) => `${it.html} ${it.failureSummary}`).join(' | ')}`)
-}
-
 describe.each(['light', 'dark'] as const)('[UI1] in the %s theme', (scheme) => {
   test('nobody is shut out: axe finds nothing serious on any page', async () => {
     const browser = await openBrowser(world.url, { scheme })
     try {
       await browser.page.goto('/sign-in')
       await browser.page.getByRole('button', { name: 'Sign in' }).waitFor()
-      const all: Record<string, string[]> = { 'sign-in': await findings(browser) }
+      const all: Record<string, string[]> = { 'sign-in': await seriousFindings(browser.page) }
       await browser.as(world.admin)
       for (const [name, path, ready] of pages()) {
         await browser.page.goto(path)
         await browser.page.getByText(ready).first().waitFor()
-        all[name] = await findings(browser)
+        all[name] = await seriousFindings(browser.page)
       }
       expect(Object.fromEntries(Object.entries(all).filter(([, found]) => found.length > 0))).toEqual({})
       expect(Object.keys(all)).toHaveLength(pages().length + 1)
@@ -83,7 +66,7 @@ describe.each(['light', 'dark'] as const)('[UI1] in the %s theme', (scheme) => {
       for (const [name, path, ready] of pages()) {
         await browser.page.goto(path)
         await browser.page.getByText(ready).first().waitFor()
-        all[name] = await findings(browser)
+        all[name] = await seriousFindings(browser.page)
         const wide = await browser.page.evaluate<number>('document.documentElement.scrollWidth')
         if (wide > 360) all[name]?.push(`wider than the screen: ${wide}`)
       }

@@ -29,8 +29,13 @@ const find = (keys: string): Shortcut | undefined =>
     .flatMap((layer) => layer.current)
     .find((it) => it.keys === keys)
 
+/** Enter and Space belong to the button or link that has the focus. */
+const presses = ({ key, target }: KeyboardEvent): boolean =>
+  (key === 'Enter' || key === ' ') && target instanceof Element && target.closest('button, a, summary, input') !== null
+
 const onKey = (event: KeyboardEvent) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
+  if (presses(event)) return
   // An open dialog has the keys to itself.
   if (document.querySelector('[role="dialog"][aria-modal="true"]:not([data-shortcuts="on"])') !== null) return
   const key = nameOf(event)

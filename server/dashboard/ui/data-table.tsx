@@ -46,8 +46,8 @@ export interface DataTableProps<Row> {
 const rowHeights = { comfortable: 40, compact: 30 } as const
 const compactHeight = 68
 const overscan = 8
-/** Begin to read the next page this many rows before the end. */
-const readAhead = 120
+/** Begin to read the next page so many rows before the end; of a short first page, when half of it is past. */
+const readAhead = (rows: number): number => Math.min(120, rows / 2)
 
 /**
  * A grid that shows any number of rows by drawing only those on the screen. One focus: the grid has it, arrow keys move the active
@@ -69,7 +69,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   const lastDrawn = items.at(-1)?.index ?? 0
   useEffect(() => virtualizer.measure(), [virtualizer, height])
   useEffect(() => {
-    if (more?.has && !more.loading && lastDrawn >= rows.length - readAhead) more.load()
+    if (more?.has && !more.loading && lastDrawn >= rows.length - readAhead(rows.length)) more.load()
   }, [more, lastDrawn, rows.length])
 
   const activeAt = useMemo(

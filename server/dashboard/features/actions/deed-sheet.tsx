@@ -13,6 +13,7 @@ import { type Deed, obstacle, type Subject } from './can.ts'
 import { carryOut, type DeedEnd } from './carry-out.ts'
 import classes from './deed-sheet.module.css'
 import { Forecast } from './forecast.tsx'
+import { actionQuery } from './queries.ts'
 import { deedWords, gistOf, plural } from './words.ts'
 
 export interface SheetProps {
@@ -274,16 +275,12 @@ const Ended = ({ deed, end, close }: { deed: Deed; end: DeedEnd; close: () => vo
             <li key={code}>
               {sentenceFor(new Problem(code, 0, null))}
               <ul className={classes.refused}>
-                {refused.map(({ row }) => (
-                  <li key={row.id}>
-                    <strong>{row.title}</strong> on <bdi>{visible(row.device.name)}</bdi>
-                    {row.target === null ? null : (
-                      <>
-                        : <bdi>{visible(row.target.label)}</bdi>
-                      </>
-                    )}
-                  </li>
+                {refused.slice(0, namedAtMost).map(({ row }) => (
+                  <Refused key={row.id} row={row} />
                 ))}
+                {refused.length > namedAtMost ? (
+                  <li>and {(refused.length - namedAtMost).toLocaleString()} more</li>
+                ) : null}
               </ul>
             </li>
           ))}
@@ -297,3 +294,21 @@ const Ended = ({ deed, end, close }: { deed: Deed; end: DeedEnd; close: () => vo
     </div>
   </div>
 )
+
+const namedAtMost = 100
+
+/** One that was refused; what nobody had loaded is read now, for its name. */
+const Refused = ({ row }: { row: Subject }) => {
+  const { data } = useQuery({ ...actionQuery(row.id), enabled: row.target === null })
+  const target = row.target ?? data?.target ?? null
+  return (
+    <li>
+      <strong>{row.title}</strong> on <bdi>{visible(row.device.name)}</bdi>
+      {target === null ? null : (
+        <>
+          : <bdi>{visible(target.label)}</bdi>
+        </>
+      )}
+    </li>
+  )
+}

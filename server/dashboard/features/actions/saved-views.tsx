@@ -1,47 +1,56 @@
-import { Button, Menu, TextInput } from '@mantine/core'
+import { ActionIcon, Button, Popover, TextInput } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { Icon } from '../../ui/icon.tsx'
 import { type SavedView, setSavedViews, useSavedViews } from '../../ui/preference.ts'
 import type { View } from './action.ts'
+import classes from './filters.module.css'
 import { type ActionSearch, readActionSearch } from './search.ts'
 
 /** Filters under a name, kept for the person in every browser of theirs. */
 export const SavedViews = ({ view, search }: { view: View; search: ActionSearch }) => {
   const saved = useSavedViews(view)
+  const [open, setOpen] = useState(false)
   const [name, setName] = useState('')
   const navigate = useNavigate()
   const keep = (next: readonly SavedView[]) => setSavedViews(view, next)
-  const filtered = Object.keys(search).length > 0
+  const show = (it: SavedView) => {
+    setOpen(false)
+    void navigate({ to: '/actions/$view', params: { view }, search: readActionSearch({ ...it.search }) as never })
+  }
   return (
-    <Menu position="bottom-end" withinPortal width={260}>
-      <Menu.Target>
-        <Button size="compact-sm" variant="subtle" leftSection={<Icon name="filter" size={15} />}>
+    <Popover opened={open} onChange={setOpen} position="bottom-end" trapFocus withinPortal width={270}>
+      <Popover.Target>
+        <Button
+          size="compact-sm"
+          variant="subtle"
+          leftSection={<Icon name="filter" size={15} />}
+          onClick={() => setOpen(!open)}
+        >
           Saved views
         </Button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {saved.length === 0 ? <Menu.Label>No view is saved yet</Menu.Label> : null}
-        {saved.map((it) => (
-          <Menu.Item
-            key={it.name}
-            onClick={() =>
-              void navigate({
-                to: '/actions/$view',
-                params: { view },
-                search: readActionSearch({ ...it.search }) as never,
-              })
-            }
-          >
-            {it.name}
-          </Menu.Item>
-        ))}
-        {saved.map((it) => (
-          <Menu.Item key={`forget ${it.name}`} color="red" onClick={() => keep(saved.filter((other) => other !== it))}>
-            Forget “{it.name}”
-          </Menu.Item>
-        ))}
-        {filtered ? (
+      </Popover.Target>
+      <Popover.Dropdown className={classes.menu}>
+        {saved.length === 0 ? <p className={classes.hint}>No view is saved yet.</p> : null}
+        <ul className={classes.views}>
+          {saved.map((it) => (
+            <li key={it.name}>
+              <button type="button" onClick={() => show(it)}>
+                {it.name}
+              </button>
+              <ActionIcon
+                size="sm"
+                variant="subtle"
+                color="gray"
+                aria-label={`Forget ${it.name}`}
+                onClick={() => keep(saved.filter((other) => other !== it))}
+              >
+                <Icon name="close" size={13} />
+              </ActionIcon>
+            </li>
+          ))}
+        </ul>
+        {Object.keys(search).length > 0 ? (
           <form
             onSubmit={(event) => {
               event.preventDefault()
@@ -50,22 +59,19 @@ export const SavedViews = ({ view, search }: { view: View; search: ActionSearch 
               setName('')
             }}
           >
-            <Menu.Label>Save these filters</Menu.Label>
             <TextInput
               size="xs"
-              m={6}
-              aria-label="Name of the view"
+              label="Save these filters as"
               placeholder="Name, then Enter"
               value={name}
               maxLength={60}
               onChange={(event) => setName(event.currentTarget.value)}
-              onKeyDown={(event) => event.stopPropagation()}
             />
           </form>
         ) : (
-          <Menu.Label>Choose filters first, then save them here</Menu.Label>
+          <p className={classes.hint}>Choose filters first, then save them here.</p>
         )}
-      </Menu.Dropdown>
-    </Menu>
+      </Popover.Dropdown>
+    </Popover>
   )
 }
