@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { actionNames } from '../../protocol/actions/index.ts'
+import { encode } from '../../protocol/codec.ts'
 import { openSqlite } from '../../server/store/sqlite.ts'
 import { sqliteTextIndex } from '../../server/store/sqlite-text-index.ts'
 
@@ -82,7 +84,8 @@ const numbers = (from: number, to: number) =>
   `with recursive n(i) as (select ${from} union all select i + 1 from n where i < ${to - 1})`
 
 function fillDevices(database: DatabaseSync, { devices }: HistorySize): void {
-  const facts = JSON.stringify({ capabilities: [] })
+  const capabilities = actionNames.map((action) => ({ action, support: 'supported', reason: '' }))
+  const facts = JSON.stringify({ capabilities })
   database.exec(`begin; ${numbers(0, devices)}
     insert into device (id, name, platform, facts, tags, status, enrolled_at, token_id, last_seen_at, stored_sequence,
       in_force, in_force_at, simulated, group_id, host_key)
@@ -96,8 +99,13 @@ function fillDevices(database: DatabaseSync, { devices }: HistorySize): void {
 const place = `i % ${perTurn}`
 const batchOf = `(i / ${perTurn} * ${batchesPerTurn} + case when ${place} < 1000 then 0 when ${place} < 1500
   then 1 + (${place} - 1000) / 50 when ${place} < 1800 then 11 + (${place} - 1500) / 10 else 41 + (${place} - 1800) end)`
-/** A batch of 1,000 has a proof of ten hashes, and so on. */
-const proofSize = `case when ${place} < 1000 then 362 when ${place} < 1500 then 226 when ${place} < 1800 then 158 else 22 end`
+/** A proof as long as that of a batch of so many. */
+const proofAmong = (size: number) => {
+  const path = Array.from({ length: Math.ceil(Math.log2(size)) }, () => new Uint8Array(32))
+  return `x'${Buffer.from(encode({ index: 0, size, path })).toString('hex')}'`
+}
+const proofOf = `case when ${place} < 1000 then ${proofAmong(1_000)} when ${place} < 1500 then ${proofAmong(50)}
+  when ${place} < 1800 then ${proofAmong(10)} else ${proofAmong(1)} end`
 
 const mixed = (number: string, modulus: number) => `((${number}) * 2654435761 >> 7) % ${modulus}`
 const actionOf = (
@@ -153,8 +161,8 @@ function fillActions(database: DatabaseSync, size: HistorySize, from: number, to
   const turn = batchesPerTurn * apart(size)
   database.exec(`begin;
     ${numbers(from, to)},
-    numbered as (select i, ${batchOf} as b, ${proofSize} as proof_size from n),
-    known as materialized (select i, proof_size, ${batchColumns(size)} from numbered),
+    numbered as (select i, ${batchOf} as b, ${proofOf} as proof from n),
+    known as materialized (select i, proof, ${batchColumns(size)} from numbered),
     told as materialized (select known.*, ${statusOf(last)} as status, ${id('at', 'i')} as id, ${actionOf('doing')} as action,
       iif(kind = 'undo', i - ${perTurn}, i) as origin,
       ${takesBack(`(b + ${batchesPerTurn})`)} and i + ${perTurn} < ${last} and kind = 'do' as taken_back,
@@ -187,7 +195,7 @@ function fillActions(database: DatabaseSync, size: HistorySize, from: number, to
       end,
       iif(kind = 'undo', ${id(`at - ${turn}`, `i - ${perTurn}`)}, null), iif(taken_back, ${id(`at + ${turn}`, `i + ${perTurn}`)}, null),
       'ask', iif(decided, ${id('at', 'b')}, null), i + 1,
-      iif(decided, cast(params || id || id || kind as blob), null), iif(decided, zeroblob(proof_size), null)
+      iif(decided, cast(params || id || id || kind as blob), null), iif(decided, proof, null)
     from whole;
     commit`)
 }
