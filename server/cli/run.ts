@@ -14,6 +14,7 @@ import { proposeCommands } from './commands/propose.ts'
 import { rolloutCommands } from './commands/rollouts.ts'
 import { settingsCommands } from './commands/settings.ts'
 import { signInCommands } from './commands/sign-in.ts'
+import { vaultCommands } from './commands/vault.ts'
 import type { Context } from './context.ts'
 import { CliFailure, connect, exitCodes } from './control-plane.ts'
 import { forgetSignIn, readSignIn, saveSignIn } from './saved-sign-in.ts'
@@ -62,6 +63,7 @@ export async function run(
     investigationCommands,
     groupCommands,
     rolloutCommands,
+    vaultCommands,
     operatorCommands,
     peopleCommands,
     accountCommands,
