@@ -1,6 +1,6 @@
 /**
- * How uneven this machine is just now: the slowest tenth of equal pieces of work, divided by the median. 1 is perfectly quiet; above 1.5
- * other programs take so much that only the ratios of a row still mean something.
+ * How uneven this machine is just now: the slowest tenth of equal pieces of work, divided by the median. 1 is perfectly quiet; above
+ * {@link mostNoise} other programs take so much that nothing measured beside them means anything.
  */
 export function noise(): number {
   const times = Array.from({ length: 60 }, spin).toSorted((a, b) => a - b)
@@ -14,3 +14,5 @@ function spin(): number {
   // The result is used, so that the loop cannot be left out.
   return state === 0 ? Number.POSITIVE_INFINITY : performance.now() - begun
 }
+
+export const mostNoise = 1.5

@@ -22,7 +22,10 @@ export interface BenchResult extends Measured {
   readonly name: string
   readonly unit: string
   readonly goal: number
+  /** Never true for a row that is not proven. */
   readonly pass: boolean
+  /** False when the machine was too busy around it for the ratio to mean anything. */
+  readonly proven: boolean
 }
 
 export const median = (numbers: readonly number[]): number => {
@@ -55,12 +58,13 @@ export async function inTurn(
   return { value: median(values), floor: median(floors), ratio: median(ratios) }
 }
 
-export const resultOf = ({ name, unit, goal, better }: BenchRow, measured: Measured): BenchResult => ({
+export const resultOf = ({ name, unit, goal, better }: BenchRow, measured: Measured, proven: boolean): BenchResult => ({
   name,
   value: measured.value,
   unit,
   floor: measured.floor,
   ratio: measured.ratio,
   goal,
-  pass: better === 'more' ? measured.ratio >= goal : measured.ratio <= goal,
+  pass: proven && (better === 'more' ? measured.ratio >= goal : measured.ratio <= goal),
+  proven,
 })
