@@ -10,6 +10,13 @@ const digest = (value: unknown): string =>
 
 export const birthOf = (scene: Scene): Birth => new Map(thingsOf(scene))
 
+/** A machine that has started again has other processes; its files and what holds over a restart are as they were. */
+export const bornAgain = (birth: Birth, scene: Scene): Birth => {
+  const isOfThisBoot = (thing: string) => thing.startsWith('process ') || thing === 'connections'
+  const kept = [...birth].filter(([thing]) => !isOfThisBoot(thing))
+  return new Map([...kept, ...[...thingsOf(scene)].filter(([thing]) => isOfThisBoot(thing))])
+}
+
 /** What differs from the birth: `file /x`, `process 12`, `tables`, `restart`, `connections`; sorted. */
 export function changedSince(birth: Birth, scene: Scene): string[] {
   const now = new Map(thingsOf(scene))

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { saveDisk } from '../../agent/host/model/disk-image.ts'
 import { modelHost } from '../../agent/host/model/host.ts'
-import { birthOf, changedSince } from './birth.ts'
+import { birthOf, bornAgain, changedSince } from './birth.ts'
 import { plainMix, profileOf } from './profile.ts'
 import { sceneOf } from './scenery.ts'
 import { witnessOf } from './witness.ts'
@@ -46,12 +47,52 @@ describe('[SIM1] a simulated device', () => {
     const handle = modelHost(scene.machine).processes.open(pid)
     handle?.suspend()
     witness.look()
-    expect(witness.targets()).toContainEqual({ name: 'beacon', inEffect: true, came: 1, went: 0 })
+    expect(witness.targets()).toContainEqual({ name: 'beacon', inEffect: true, came: 1, went: 0, lost: 0 })
     expect(changedSince(birth, scene)).toEqual([`process ${pid}`])
     handle?.resume()
     witness.look()
-    expect(witness.targets()).toContainEqual({ name: 'beacon', inEffect: false, came: 1, went: 1 })
+    expect(witness.targets()).toContainEqual({ name: 'beacon', inEffect: false, came: 1, went: 1, lost: 0 })
     expect(changedSince(birth, scene)).toEqual([])
+  })
+
+  test('a restart ends what is only in memory: nobody took it back, and the machine is as it was born otherwise', () => {
+    const scene = sceneOf(7, profileOf(7, 3, linux), now)
+    const witness = witnessOf(scene)
+    const birth = birthOf(scene)
+    const before = targetOf(scene, 'beacon').params
+    const path = String(targetOf(scene, 'tool').params['path'])
+    scene.machine.remove(path)
+    const pid = Number(targetOf(scene, 'beacon').things[0]?.replace('process ', ''))
+    modelHost(scene.machine).processes.open(pid)?.suspend()
+    witness.look()
+    scene.restart()
+    witness.restarted()
+    witness.look()
+    expect(witness.targets()).toContainEqual({ name: 'beacon', inEffect: false, came: 1, went: 0, lost: 1 })
+    expect(witness.targets()).toContainEqual({ name: 'tool', inEffect: true, came: 1, went: 0, lost: 0 })
+    expect(changedSince(bornAgain(birth, scene), scene)).toEqual([`file ${path}`])
+    expect(targetOf(scene, 'beacon').params).not.toEqual(before)
+  })
+
+  test('another file in the place of one that was taken is not that file back', () => {
+    const scene = sceneOf(7, profileOf(7, 3, linux), now)
+    const { params, inEffect } = targetOf(scene, 'tool')
+    scene.machine.remove(String(params['path']))
+    scene.machine.writeFile(String(params['path']), 'somebody else')
+    expect(inEffect()).toBe(true)
+  })
+
+  test('is another boot of the same disk when it is switched on again', () => {
+    const scene = sceneOf(7, profileOf(7, 3, linux), now)
+    const path = String(targetOf(scene, 'tool').params['path'])
+    scene.machine.remove(path)
+    const off = { boots: 1, disk: saveDisk(scene.machine.disk), heldOverRestart: 'held' }
+    const again = sceneOf(7, profileOf(7, 3, linux), now, off)
+    expect(changedSince(birthOf(scene), again)).not.toContain(`file ${path}`)
+    expect(targetOf(again, 'tool').inEffect()).toBe(true)
+    expect(targetOf(again, 'image').inEffect()).toBe(false)
+    expect(targetOf(again, 'network').inEffect()).toBe(true)
+    expect(again.machine.bootId).not.toBe(scene.machine.bootId)
   })
 
   test('a single changed byte, mode or name is a difference from its birth', () => {

@@ -1,21 +1,19 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
-import type { Core } from '../../agent/core/core.ts'
 import { factsOf, findCapabilities } from '../../agent/facts.ts'
 import { modelHost } from '../../agent/host/model/host.ts'
 import { seeded } from '../../agent/host/model/seed.ts'
 import { enrol } from '../../agent/link/enrol.ts'
 import { type Identity, readIdentity } from '../../agent/link/identity.ts'
 import { type Link, type LinkLimits, startLink } from '../../agent/link/link.ts'
-import { decode } from '../../protocol/codec.ts'
 import { filePath } from '../../protocol/file-path.ts'
 import { sha256 } from '../../protocol/file-record.ts'
 import type { ActionId, DeviceId } from '../../protocol/ids.ts'
-import type { Order } from '../../protocol/mandate.ts'
 import type { DeviceFacts, InForceEntry } from '../../protocol/messages.ts'
 import type { Door } from '../network/relay.ts'
-import { type Birth, birthOf, changedSince } from './birth.ts'
+import { type Birth, birthOf, bornAgain, changedSince } from './birth.ts'
+import { type Arrival, hearing } from './hearing.ts'
 import { keepMachine, readSwitchedOff } from './kept.ts'
 import { type Life, registryOf, startLife } from './life.ts'
 import type { Profile } from './profile.ts'
@@ -38,12 +36,6 @@ export interface Truth {
   /** Effects that the machine denied the agent. */
   readonly denied: number
   readonly faults: readonly string[]
-}
-
-/** When an order became durable on a device: milliseconds since 1970 with their fractions. */
-export interface Arrival {
-  readonly id: ActionId
-  readonly at: number
 }
 
 export interface DeviceDeps {
@@ -84,6 +76,10 @@ export interface Device {
   /** Somebody sets its clock. */
   setClock(ms: number): void
   setEffectFailure(share: number): void
+  /** The power goes, and comes back: the machine and its agent start again. */
+  restart(): Promise<void>
+  /** Somebody puts another file where this one was, or takes it away again. */
+  intrude(target: TargetName, there: boolean): void
   /** The agent finds something on its machine and tells of it, if it runs. */
   find(finding: WhatIsFound): void
   truth(how: { readonly changes: boolean }): Truth
@@ -111,7 +107,7 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
   const off = deps.kept ? readSwitchedOff(folder) : null
   const scene = sceneOf(deps.run, profile, () => Date.now() + profile.skewMs, off)
   const kept = deps.kept ? keepMachine(folder, scene, (off?.boots ?? 0) + 1) : null
-  const birth: Birth = birthOf(scene)
+  let birth: Birth = birthOf(scene)
   const witness: Witness = witnessOf(scene)
   const random = seeded(profile.seed ^ 0x1b873593)
   const draw = () => random.below(1_000_000) / 1_000_000
@@ -166,7 +162,7 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
     link = startLink({
       folder,
       identity,
-      core: hearing(living, deps, draw),
+      core: hearing(living, deps, draw, () => stopped || life !== living),
       places: {
         address: async () => {
           await door?.door.unlock()
@@ -238,6 +234,20 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
     setClock: (ms) => scene.machine.jumpWallClock(ms),
     setEffectFailure(share) {
       failure = share
+    },
+    restart: () =>
+      inTurn(async () => {
+        await die()
+        witness.look()
+        scene.restart()
+        witness.restarted()
+        birth = bornAgain(birth, scene)
+        await begin()
+      }),
+    intrude(target, there) {
+      const { path } = fileRef.parse(scene.targets.find(({ name }) => name === target)?.params)
+      if (there && !scene.machine.exists(path)) scene.machine.writeFile(path, `what somebody else put here`)
+      if (!there && scene.machine.exists(path)) scene.machine.remove(path)
     },
     find({ key, target, title, verdict, reasons }) {
       const params = scene.targets.find(({ name }) => name === target)?.params
@@ -311,33 +321,5 @@ export const bareFacts = (profile: Profile, { machine }: Pick<Scene, 'machine'>)
   addresses: [],
   capabilities: [],
 })
-
-/** The core as the link sees it: when an order became durable is noted, now and then it is delivered twice, and the dead say nothing. */
-function hearing({ core, isDead }: Life, { profile, arrived }: DeviceDeps, draw: () => number): Core {
-  const unlessDead = (work: () => void) => {
-    try {
-      work()
-    } catch (failure) {
-      if (!isDead()) throw failure
-    }
-  }
-  return {
-    ...core,
-    async order(order) {
-      await core.order(order)
-      const id = idOf(order)
-      if (id !== null) arrived({ id, at: performance.timeOrigin + performance.now() })
-      if (profile.doubled > 0 && draw() < profile.doubled) await core.order(order)
-    },
-    restate: () => unlessDead(() => core.restate()),
-    outbox: { ...core.outbox, stored: (sequence) => unlessDead(() => core.outbox.stored(sequence)) },
-  }
-}
-
-function idOf({ leaf }: Order): ActionId | null {
-  const read = decode(leaf)
-  if (typeof read !== 'object' || read === null || !('actionId' in read)) return null
-  return typeof read.actionId === 'string' ? (read.actionId as ActionId) : null
-}
 
 export const stateFolderOf = (run: string, index: number): string => join(run, String(index))

@@ -10,11 +10,12 @@ import { decode, encode, frameLimits } from '../../protocol/codec.ts'
 import { type ActionId, type DeviceId, newId } from '../../protocol/ids.ts'
 import type { Place } from '../network/relay.ts'
 import { bareFacts, type DeviceDeps } from './device.ts'
-import type { Hostility } from './profile.ts'
+import type { Hostility, Profile } from './profile.ts'
 import { sceneOf } from './scenery.ts'
 
 /** A device that an attacker owns: it has a good certificate and says whatever may hurt. */
 export interface HostileDevice {
+  readonly profile: Profile
   readonly id: DeviceId
   connected(): boolean
   /** Connections it has made so far. */
@@ -74,6 +75,7 @@ export async function createHostileDevice(deps: DeviceDeps, how: Hostility): Pro
   }
   let lied = 0
   return {
+    profile,
     id: identity.deviceId,
     connected: () => socket?.readyState === WebSocket.OPEN,
     tries: () => tries,

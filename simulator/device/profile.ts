@@ -30,6 +30,8 @@ export interface Profile {
   readonly effectFailure: number
   /** How often the link hands the core the same order twice, from 0 to 1. */
   readonly doubled: number
+  /** How often an order is overtaken by those behind it, from 0 to 1. */
+  readonly reordered: number
   readonly user: string
 }
 
@@ -48,6 +50,7 @@ export interface Mix {
   readonly latencyMs: number
   readonly jitterMs: number
   readonly doubled: number
+  readonly reordered: number
   readonly sites: number
 }
 
@@ -62,6 +65,7 @@ export const plainMix: Mix = {
   latencyMs: 0,
   jitterMs: 0,
   doubled: 0,
+  reordered: 0,
   sites: 10,
 }
 
@@ -112,6 +116,7 @@ export function profileOf(run: number, index: number, mix: Mix): Profile {
     jitterMs: draw() * mix.jitterMs,
     effectFailure: failing < mix.failing ? mix.effectFailure : 0,
     doubled: mix.doubled,
+    reordered: mix.reordered,
     user: pick(users),
   }
 }

@@ -133,10 +133,11 @@ export function sceneOf(run: number, profile: Profile, now: () => number, off: S
   const file = (name: TargetName, path: string, content: Uint8Array | string): SceneTarget => {
     // Asked for after every effect of every device, so the path is read once.
     const { root, names } = splitPath(machine.disk.path(path))
+    const hash = sha256Of(content)
     return {
       name,
       action: 'quarantine-file',
-      params: { path, sha256: sha256Of(content) },
+      params: { path, sha256: hash },
       things: [`file ${path}`],
       inEffect() {
         let here = machine.disk.roots.get(root)
@@ -144,7 +145,8 @@ export function sceneOf(run: number, profile: Profile, now: () => number, off: S
           if (here === undefined || here.kind !== 'directory') return true
           here = machine.disk.child(here, part)?.inode
         }
-        return here === undefined
+        // Somebody may have put another file there.
+        return here?.bytes?.sha256() !== hash
       },
     }
   }

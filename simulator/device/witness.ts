@@ -12,6 +12,8 @@ import type { Scene, TargetName } from './scenery.ts'
 export interface Witness {
   /** After an effect on the machine. */
   look(): void
+  /** After the machine has started again: what does not outlive that is nobody's work. */
+  restarted(): void
   targets(): TargetSeen[]
   /** Every action id on whose behalf something was carried out, with the number of calls. */
   touched(): { readonly id: ActionId; readonly applied: number; readonly reverted: number }[]
@@ -25,10 +27,12 @@ export interface TargetSeen {
   /** How often the effect came, and went. */
   readonly came: number
   readonly went: number
+  /** How often a restart of the machine ended it. */
+  readonly lost: number
 }
 
 export function witnessOf({ targets }: Pick<Scene, 'targets'>): Witness {
-  const seen = targets.map((target) => ({ target, inEffect: target.inEffect(), came: 0, went: 0 }))
+  const seen = targets.map((target) => ({ target, inEffect: target.inEffect(), came: 0, went: 0, lost: 0 }))
   const touched = new Map<ActionId, { applied: number; reverted: number }>()
   const note = (id: ActionId, what: 'applied' | 'reverted') => {
     const counts = touched.get(id) ?? { applied: 0, reverted: 0 }
@@ -69,7 +73,14 @@ export function witnessOf({ targets }: Pick<Scene, 'targets'>): Witness {
         else one.went++
       }
     },
-    targets: () => seen.map(({ target, inEffect, came, went }) => ({ name: target.name, inEffect, came, went })),
+    restarted() {
+      for (const one of seen) {
+        const now = one.target.inEffect()
+        if (one.inEffect && !now) one.lost++
+        one.inEffect = now
+      }
+    },
+    targets: () => seen.map(({ target, ...counts }) => ({ name: target.name, ...counts })),
     touched: () => [...touched].map(([id, counts]) => ({ id, ...counts })),
     noting: (registry) => opened(registry, (platforms) => opened(platforms, watched)),
   }

@@ -1,4 +1,5 @@
-import type { Arrival, Truth } from '../device/device.ts'
+import type { Truth } from '../device/device.ts'
+import type { Arrival } from '../device/hearing.ts'
 import { openLocalShard } from './local-shard.ts'
 import { openRemoteShard } from './remote-shard.ts'
 import { type Command, type Member, noCounts, type Shard, type ShardCounts, type ShardOptions } from './shard.ts'
@@ -56,6 +57,7 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
           return own.length === 0 ? [] : [shard.perform({ ...command, devices: own })]
         }),
       )
+      if (command.what === 'restart') members = await gather((shard) => shard.members())
     },
     truths: (how) => gather((shard) => shard.truths(how)),
     async counts() {

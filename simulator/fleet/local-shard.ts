@@ -2,7 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seeded } from '../../agent/host/model/seed.ts'
-import { type Arrival, createDevice, type Device, type DeviceDeps, stateFolderOf } from '../device/device.ts'
+import { createDevice, type Device, type DeviceDeps, stateFolderOf } from '../device/device.ts'
+import type { Arrival } from '../device/hearing.ts'
 import { createHostileDevice, type HostileDevice } from '../device/hostile.ts'
 import { type Profile, profileOf } from '../device/profile.ts'
 import { openEnrolWay, openRelay, type Place } from '../network/relay.ts'
@@ -61,13 +62,12 @@ export async function openLocalShard(options: ShardOptions): Promise<Shard> {
       const device = await createHostileDevice(deps, profile.hostile)
       hostile.set(index, device)
       device.start()
-      return memberOf(profile, device.id, [])
+      return memberOf(profile, device)
     }
     const device = await createDevice(deps)
     devices.set(index, device)
     await device.start()
-    const targets = device.scene.targets.map(({ name, action, params, things }) => ({ name, action, params, things }))
-    return memberOf(profile, device.id, targets)
+    return memberOf(profile, device)
   }
 
   const grow = async ({ from, to, perSecond, token }: GrowPlan): Promise<Member[]> => {
@@ -92,6 +92,10 @@ export async function openLocalShard(options: ShardOptions): Promise<Shard> {
       const chosen = command.devices.flatMap((index) => devices.get(index) ?? [])
       await Promise.all(chosen.map((device) => perform(device, command)))
     },
+    members: async () =>
+      [...devices.values(), ...hostile.values()]
+        .map((device) => memberOf(device.profile, device))
+        .sort((a, b) => a.index - b.index),
     truths: async (how) => [...devices.values()].map((device) => device.truth(how)),
     async counts() {
       const all = [...devices.values()]
@@ -153,11 +157,17 @@ async function perform(device: Device, command: Command): Promise<void> {
       return device.setEffectFailure(command.share)
     case 'find':
       return device.find(command.found)
+    case 'restart':
+      return device.restart()
+    case 'intrude':
+      return device.intrude(command.target, command.there)
   }
 }
 
-const memberOf = (profile: Profile, id: Member['id'], targets: Member['targets']): Member => {
+const memberOf = (profile: Profile, { id, ...rest }: Device | HostileDevice): Member => {
   const { index, platform, kind, site, old, hostile, skewMs } = profile
+  const all = 'scene' in rest ? rest.scene.targets : []
+  const targets = all.map(({ name, action, params, things }) => ({ name, action, params, things }))
   return { index, id, platform, kind, site, old, hostile, skewMs, targets }
 }
 

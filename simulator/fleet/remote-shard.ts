@@ -1,10 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
-import type { Arrival, Truth } from '../device/device.ts'
+import type { Truth } from '../device/device.ts'
+import type { Arrival } from '../device/hearing.ts'
 import type { Command, GrowPlan, Member, Shard, ShardCounts, ShardOptions } from './shard.ts'
 
 export type Call =
-  | { readonly name: 'open' | 'counts' | 'arrivals' | 'stop' }
+  | { readonly name: 'open' | 'members' | 'counts' | 'arrivals' | 'stop' }
   | { readonly name: 'grow'; readonly plan: GrowPlan }
   | { readonly name: 'perform'; readonly command: Command }
   | { readonly name: 'truths'; readonly how: { readonly changes: boolean } }
@@ -49,6 +50,7 @@ export async function openRemoteShard(options: ShardOptions): Promise<Shard> {
   return {
     grow: (plan) => ask<Member[]>({ name: 'grow', plan }),
     perform: (command) => ask<void>({ name: 'perform', command }),
+    members: () => ask<Member[]>({ name: 'members' }),
     truths: (how) => ask<Truth[]>({ name: 'truths', how }),
     counts: () => ask<ShardCounts>({ name: 'counts' }),
     arrivals: () => ask<Arrival[]>({ name: 'arrivals' }),

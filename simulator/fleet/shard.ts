@@ -1,5 +1,6 @@
 import type { DeviceId } from '../../protocol/ids.ts'
-import type { Arrival, Truth, WhatIsFound } from '../device/device.ts'
+import type { Truth, WhatIsFound } from '../device/device.ts'
+import type { Arrival } from '../device/hearing.ts'
 import type { Hostility, Mix } from '../device/profile.ts'
 import type { TargetName } from '../device/scenery.ts'
 import type { Place, Reach, Weather } from '../network/relay.ts'
@@ -9,6 +10,8 @@ export interface Shard {
   /** Makes, enrols and starts these devices, at most so many a second; resolves when all have started. */
   grow(plan: GrowPlan): Promise<Member[]>
   perform(command: Command): Promise<void>
+  /** As they are now: a restart makes other processes of theirs. */
+  members(): Promise<Member[]>
   truths(how: { readonly changes: boolean }): Promise<Truth[]>
   counts(): Promise<ShardCounts>
   /** Orders that became durable since the last call. */
@@ -69,6 +72,8 @@ export type Command = { readonly devices: readonly number[] } & (
   | { readonly what: 'clock'; readonly ms: number }
   | { readonly what: 'failures'; readonly share: number }
   | { readonly what: 'find'; readonly found: WhatIsFound }
+  | { readonly what: 'restart' }
+  | { readonly what: 'intrude'; readonly target: TargetName; readonly there: boolean }
 )
 
 export interface ShardCounts {

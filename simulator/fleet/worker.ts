@@ -21,6 +21,8 @@ async function answer({ call, options }: Ask): Promise<unknown> {
       return shard.grow(call.plan)
     case 'perform':
       return shard.perform(call.command)
+    case 'members':
+      return shard.members()
     case 'truths':
       return shard.truths(call.how)
     case 'counts':

@@ -34,12 +34,13 @@ const row: Row = {
   undoOf: null,
   undoneBy: null,
   canUndo: true,
+  requestedBy: 'sim-asker',
 }
 const truth: Truth = {
   device,
   index: 0,
   connected: true,
-  targets: [{ name: 'dropper', inEffect: true, came: 1, went: 0 }],
+  targets: [{ name: 'dropper', inEffect: true, came: 1, went: 0, lost: 0 }],
   touched: [{ id: action, applied: 1, reverted: 0 }],
   inForce: [{ actionId: action, action: 'quarantine-file', effect: 'in-force', provedAt: 1, until: null }],
   waitingReports: 0,
@@ -74,6 +75,14 @@ describe('[SIM1] invariants', () => {
     expect(brokenBy(world())).toEqual([])
   })
 
+  test('an effect that a restart has ended is no lie of anybody, and one that ended by itself is', () => {
+    const targets = (lost: number) => [{ name: 'dropper' as const, inEffect: false, came: 1, went: 0, lost }]
+    expect(brokenBy(world({ truth: { targets: targets(1), changed: [] } }))).toEqual([])
+    expect(brokenBy(world({ truth: { targets: targets(0), changed: [] } }))).toEqual([
+      'what is said to be in force is in force, and nothing else is',
+    ])
+  })
+
   test('see an effect that nobody approved', () => {
     expect(brokenBy(world({ approved: false }))).toContain('nothing is done that was not approved')
     expect(brokenBy(world({ truth: { touched: [{ id: undo, applied: 1, reverted: 0 }] } }))).toEqual([
@@ -82,7 +91,7 @@ describe('[SIM1] invariants', () => {
   })
 
   test('see an effect that came twice', () => {
-    const targets: Truth['targets'] = [{ name: 'dropper', inEffect: true, came: 2, went: 1 }]
+    const targets: Truth['targets'] = [{ name: 'dropper', inEffect: true, came: 2, went: 1, lost: 0 }]
     expect(brokenBy(world({ truth: { targets } }))).toEqual([
       'nothing is done twice',
       'each effect happened exactly as often as it is said to have',
@@ -90,14 +99,14 @@ describe('[SIM1] invariants', () => {
   })
 
   test('allow an attempt that was denied, taken back, and begun again by the next life', () => {
-    const targets: Truth['targets'] = [{ name: 'dropper', inEffect: true, came: 2, went: 1 }]
+    const targets: Truth['targets'] = [{ name: 'dropper', inEffect: true, came: 2, went: 1, lost: 0 }]
     expect(brokenBy(world({ truth: { targets, lives: 2, denied: 1 } }))).toEqual([])
     expect(brokenBy(world({ truth: { targets, lives: 2, denied: 0 } }))).not.toEqual([])
     expect(brokenBy(world({ truth: { targets, lives: 1, denied: 1 } }))).not.toEqual([])
   })
 
   test('see a success that never happened', () => {
-    const targets: Truth['targets'] = [{ name: 'dropper', inEffect: false, came: 0, went: 0 }]
+    const targets: Truth['targets'] = [{ name: 'dropper', inEffect: false, came: 0, went: 0, lost: 0 }]
     expect(brokenBy(world({ truth: { targets, changed: [] } }))).toEqual([
       'each effect happened exactly as often as it is said to have',
       'what is said to be in force is in force, and nothing else is',

@@ -72,10 +72,14 @@ export const atRest: Readonly<Record<string, Invariant<World>>> = {
   'each effect happened exactly as often as it is said to have': ({ members, truths, rows, book }) => {
     const counts = countOf(book, rows)
     return honest(truths, members).flatMap(({ truth }) =>
-      truth.targets.flatMap(({ name, came, went }) => {
+      truth.targets.flatMap(({ name, came, went, lost }) => {
         const { done, undone, maybe } = counts(truth.device, name)
+        // What a restart has ended cannot be ended by its undo as well.
         const wrong =
-          came < done || came > done + maybe + retried(truth) || went < undone || went > undone + maybe + retried(truth)
+          came < done ||
+          came > done + maybe + retried(truth) ||
+          went + lost < undone ||
+          went > undone + maybe + retried(truth)
         return wrong
           ? [
               `${nameOf(truth)}: ${name} came ${came} and went ${went} times; said: ${done} done, ${undone} undone, ${maybe} failed`,
@@ -99,8 +103,9 @@ export const atRest: Readonly<Record<string, Invariant<World>>> = {
         const entry = book.entries.get(id)
         if (entry !== undefined) standing.add(entry.target)
       }
-      for (const { name, inEffect } of truth.targets)
-        if (inEffect !== standing.has(name) && isReversible(member, name))
+      // A restart ends what is only in memory; until its undo it stands in the list with the time when it was last proved.
+      for (const { name, inEffect, lost } of truth.targets)
+        if (inEffect !== standing.has(name) && isReversible(member, name) && (inEffect || lost === 0))
           wrong.push(
             `${nameOf(truth)}: ${name} ${inEffect ? 'is in effect and not listed' : 'is listed and not in effect'}`,
           )

@@ -79,7 +79,7 @@ export async function openRelay({ random, to }: RelayOptions): Promise<Relay> {
     let weather = first
     let reach: Reach = 'open'
     let listening: Server | null = null
-    let line: { near: Socket; far: Socket; frozen: boolean } | null = null
+    let line: Line | null = null
 
     const enter = (near: Socket) => {
       keep(near)
@@ -87,7 +87,7 @@ export async function openRelay({ random, to }: RelayOptions): Promise<Relay> {
       const far = connect({ ...place, ...(isLoopback(place.host) ? { localAddress: address } : {}) })
       keep(far)
       counts.passed++
-      const mine = { near, far, frozen: false }
+      const mine: Line = { near, far, frozen: false, stalled: false }
       line = mine
       near.on('close', () => mine.frozen || far.destroy())
       far.on('close', () => mine.frozen || near.destroy())
@@ -95,10 +95,11 @@ export async function openRelay({ random, to }: RelayOptions): Promise<Relay> {
         weather: () => weather,
         random,
         frozen: () => mine.frozen,
+        stalled: () => false,
         count: (n: number) => (counts.bytes += n),
       }
       pass(near, far, passing)
-      pass(far, near, passing)
+      pass(far, near, { ...passing, stalled: () => mine.stalled })
     }
     const lock = () => {
       listening?.close()
@@ -128,8 +129,10 @@ export async function openRelay({ random, to }: RelayOptions): Promise<Relay> {
         line = null
       },
       stall(on) {
-        if (on) line?.far.pause()
-        else line?.far.resume()
+        if (line === null) return
+        line.stalled = on
+        if (on) line.far.pause()
+        else line.far.resume()
       },
       setWeather(next) {
         weather = next
@@ -165,19 +168,28 @@ export async function openRelay({ random, to }: RelayOptions): Promise<Relay> {
   }
 }
 
+interface Line {
+  readonly near: Socket
+  readonly far: Socket
+  frozen: boolean
+  /** The device takes nothing of what it is sent. */
+  stalled: boolean
+}
+
 interface Passing {
   weather(): Weather
   random(): number
   frozen(): boolean
+  stalled(): boolean
   count(bytes: number): void
 }
 
 /** Passes one way of a connection on, each piece after its delay and never before the one in front of it. */
-function pass(from: Socket, into: Socket, { weather, random, frozen, count }: Passing): void {
+function pass(from: Socket, into: Socket, { weather, random, frozen, stalled, count }: Passing): void {
   let waiting = 0
   let lastDue = 0
   const goOn = () => {
-    if (waiting < mostWaitingBytes && !into.writableNeedDrain) from.resume()
+    if (waiting < mostWaitingBytes && !into.writableNeedDrain && !stalled()) from.resume()
   }
   const deliver = (chunk: Buffer) => {
     if (frozen() || into.destroyed) return

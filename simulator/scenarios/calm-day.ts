@@ -42,6 +42,18 @@ export const calmDay: Scenario = {
         .request({ action: 'quarantine-file', targets: [{ devices: [windows.id], params }], comment: 'try' })
         .then(() => 'accepted', codeOf)
       if (refusal !== 'action_unsupported') broken(`a device that cannot was asked: ${refusal}`)
+    })
+    await step('an old agent is not asked for what is newer than it', async () => {
+      const old = fleet.members().find((member) => member.old)
+      if (old === undefined) return
+      const refusal = await operator
+        .request({
+          action: 'isolate-device',
+          targets: [{ devices: [old.id], params: { scope: 'full' } }],
+          comment: 'try',
+        })
+        .then(() => 'accepted', codeOf)
+      if (refusal !== 'action_unsupported') broken(`an agent older than the action was asked: ${refusal}`)
       if (book.open() > 0) broken('something is open')
     })
     await step('undo the rest', () => undoEverything(stage, 'good night'))

@@ -11,7 +11,7 @@ export const flakyWifi: Scenario = {
   leavesNothing: true,
   minutes: 0.5,
   silentMs: 12_000,
-  mix: { latencyMs: 60, jitterMs: 60, doubled: 0.1, failing: 0.2, effectFailure: 0.01 },
+  mix: { latencyMs: 60, jitterMs: 60, doubled: 0.1, reordered: 0.1, failing: 0.2, effectFailure: 0.01 },
   async play(stage) {
     await rounds(stage, stage.minutes)
     await stage.step('the weather clears', async () => {
@@ -53,6 +53,7 @@ async function trouble(stage: Stage): Promise<void> {
   const all = stage.fleet.members().filter(({ hostile }) => hostile === null)
   await order(stage, some(stage, all, 0.1), { what: 'cut' })
   await order(stage, some(stage, all, 0.05), { what: 'freeze' })
+  await order(stage, some(stage, all, 0.05), { what: 'stall', on: true })
   for (const member of some(stage, all, 0.1))
     await order(stage, [member], { what: 'kill-at', event: 1 + random.below(40), pauseMs: random.below(400) })
   const site = random.below(10)
@@ -72,6 +73,7 @@ async function trouble(stage: Stage): Promise<void> {
 async function mendSome(stage: Stage): Promise<void> {
   const all = stage.fleet.members().filter(({ hostile }) => hostile === null)
   await order(stage, all, { what: 'reach', reach: 'open' })
+  await order(stage, all, { what: 'stall', on: false })
   await order(stage, all, { what: 'start' })
   await order(stage, all, { what: 'cut' })
   await order(stage, all, { what: 'wake' })
