@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DeviceId } from '../../protocol/ids.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
-import { actionsIn, quarantine, startTestServer, type TestServer } from '../test-app.ts'
+import { actionsIn, aHash, quarantine, startTestServer, type TestServer } from '../test-app.ts'
 import type { ActionCounts } from './counts.ts'
 
 let server: TestServer
@@ -61,6 +61,14 @@ describe('[AUD2] counts for the choices of a filter', () => {
     ])
     expect(found.effect.map((it) => [it.value, it.count])).toEqual([['none', 1]])
     expect(found.group.map((it) => [it.value, it.count])).toEqual([[defaultGroupId, 1]])
+  })
+
+  test('[UND6] the same bytes are found under whatever path they lay', async () => {
+    expect((await counts(`sha256=${aHash}`)).total.count).toBe(7)
+    expect((await counts(`sha256=${'0'.repeat(64)}`)).total.count).toBe(0)
+    const { body } = await get(`/v1/actions?sha256=${aHash}&status=succeeded`)
+    const labels = (body['items'] as never as { target: { label: string } }[]).map((it) => it.target.label)
+    expect(new Set(labels)).toEqual(new Set(['/tmp/done-0', '/tmp/done-1', '/tmp/done-2']))
   })
 
   test('the list of what is in force takes the same filters', async () => {

@@ -118,6 +118,7 @@ export const isSieved = ({ seen, all }: ActionReader, { filter }: Wanted, { colu
   seen !== all ||
   filter.search !== undefined ||
   filter.group !== undefined ||
+  filter.sha256 !== undefined ||
   filter.effect !== undefined ||
   columnNames.some((name) => filter[name] !== undefined && name !== column)
 
@@ -140,6 +141,7 @@ export function rest(it: ExpressionBuilder<Schema, 'action'>, { filter }: Wanted
   })
   if (filter.effect !== undefined) found.push(it(sql<string>`action.effect || ''`, 'in', filter.effect))
   if (filter.group !== undefined) found.push(inGroups(it, filter.group))
+  if (filter.sha256 !== undefined) found.push(it('action.params', 'like', `%"sha256":"${filter.sha256}"%`))
   if (filter.search !== undefined) found.push(holds(it, filter.search))
   return found
 }

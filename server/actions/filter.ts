@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { actionNames } from '../../protocol/actions/index.ts'
+import { sha256 } from '../../protocol/file-record.ts'
 import { batchId, deviceGroupId, deviceId } from '../../protocol/ids.ts'
 import { effect, status } from '../../protocol/status.ts'
 import { actionSources } from './request.ts'
@@ -29,6 +30,7 @@ export const historyFilter = z.strictObject({
   device: deviceId.optional(),
   batch: batchId.optional(),
   target: z.string().max(100_000).optional().describe('Label of the target, exactly'),
+  sha256: sha256.optional().describe('What the file contains, under whatever path it lay (UND6)'),
   requestedBy: z.string().max(64).optional(),
   search: z
     .string()

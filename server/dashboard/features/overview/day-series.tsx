@@ -8,6 +8,9 @@ const TimeChart = lazy(() => import('./time-chart.tsx').then((it) => ({ default:
 
 const dayName = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short' })
 
+const wordOf = (value: number | null, format: (value: number) => string): string =>
+  value === null ? '–' : format(value)
+
 /** A picture of values day by day, its sums as links to the lists behind them, and every number in a table for whoever wants it. */
 export const DaySeries = ({
   title,
@@ -55,7 +58,7 @@ export const DaySeries = ({
                 <tr key={day}>
                   <th scope="row">{dayName.format(day)}</th>
                   {series.map((it) => (
-                    <td key={it.name}>{it.values[at] == null ? '–' : chart.format(it.values[at])}</td>
+                    <td key={it.name}>{wordOf(it.values[at] ?? null, chart.format)}</td>
                   ))}
                 </tr>
               ))}

@@ -106,9 +106,7 @@ export const TimeChart = ({ days, series, form, format }: TimeChartProps) => {
       <p className={classes.reading}>
         {at === null || day === undefined
           ? 'Point at a day to read it.'
-          : `${dayName.format(day)}: ${series
-              .map(({ name, values }) => `${name.toLowerCase()} ${values[at] == null ? 'nothing' : format(values[at])}`)
-              .join(', ')}`}
+          : `${dayName.format(day)}: ${series.map((it) => reading(it, at, format)).join(', ')}`}
       </p>
     </div>
   )
@@ -120,4 +118,9 @@ function stacked(series: readonly Series[]): readonly Series[] {
     values.map((_, day) => series.slice(0, upTo + 1).reduce((sum, it) => sum + (it.values[day] ?? 0), 0)),
   )
   return series.map((it, at) => ({ ...it, values: sums[at] ?? [] })).toReversed()
+}
+
+function reading({ name, values }: Series, at: number, format: (value: number) => string): string {
+  const value = values[at] ?? null
+  return `${name.toLowerCase()} ${value === null ? 'nothing' : format(value)}`
 }
