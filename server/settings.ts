@@ -2,6 +2,7 @@ import type { Kysely, Transaction } from 'kysely'
 import * as z from 'zod'
 import { RecourseError } from '../protocol/errors.ts'
 import { defaultFolderLists, folderLists } from './decisions/folders.ts'
+import { prepare } from './store/prepared.ts'
 import type { Schema } from './store/schema.ts'
 
 /** What an administrator may change while the control plane runs. Every field has a default, so an empty store has settings. */
@@ -74,9 +75,18 @@ function settingNames(): (keyof Settings)[] {
   return Object.keys(settings.shape) as (keyof Settings)[]
 }
 
+const settingRows = prepare((db) => db.selectFrom('setting').selectAll().where('name', 'in', settingNames()))
+
+/** What was read last, by its text: settings are read for each request and hardly ever change. */
+let last: { readonly text: string; readonly settings: Settings } | null = null
+
 export async function readSettings(db: Kysely<Schema>): Promise<Settings> {
-  const rows = await db.selectFrom('setting').selectAll().where('name', 'in', settingNames()).execute()
-  return settings.parse(Object.fromEntries(rows.map(({ name, value }) => [name, JSON.parse(value)])))
+  const rows = await settingRows.anywhere(db, {})
+  const text = JSON.stringify(rows.map(({ name, value }) => [name, value]))
+  if (last?.text !== text) {
+    last = { text, settings: settings.parse(Object.fromEntries(rows.map((it) => [it.name, JSON.parse(it.value)]))) }
+  }
+  return last.settings
 }
 
 export const viewSettings = async (db: Kysely<Schema>): Promise<z.infer<typeof settingsView>> => ({

@@ -4,13 +4,15 @@ import { type ActionName, actionNames, specOf } from '../../protocol/actions/ind
 import { RecourseError } from '../../protocol/errors.ts'
 import { type ActionId, type BatchId, type DeviceId, deviceId, newId } from '../../protocol/ids.ts'
 import { comment } from '../../protocol/mandate.ts'
-import { capability } from '../../protocol/messages.ts'
+import type { DeviceFacts } from '../../protocol/messages.ts'
 import { timeMs } from '../../protocol/outcome.ts'
 import { canonicalJson, type Json } from '../audit/canonical-json.ts'
 import { appendEvents } from '../live/feed.ts'
 import type { Caller } from '../people/permissions.ts'
 import { seenBy } from '../people/scope.ts'
 import { readSettings } from '../settings.ts'
+import { prepare } from '../store/prepared.ts'
+import { insertRows } from '../store/rows.ts'
 import type { ActionSource, Schema } from '../store/schema.ts'
 import { contentHash } from './content-hash.ts'
 import { approveActions } from './decide.ts'
@@ -85,11 +87,7 @@ export async function requestActions(
   const members = membersOf(wanted, rules.batchLimit)
   await checkDevices(seenBy(transaction, caller), action, members)
 
-  const before = new Map<string, ActionRow>()
-  for (const member of members) {
-    const open = await openTwin(transaction, action, wanted.until ?? null, member)
-    if (open !== undefined) before.set(keyOf(member), open)
-  }
+  const before = await openTwins(transaction, action, wanted.until ?? null, members)
   const fresh = members.filter((member) => !before.has(keyOf(member)))
   const rows = await insertBatch(deps, transaction, {
     kind: 'do',
@@ -142,7 +140,7 @@ export interface Member {
   readonly target: { readonly kind: string; readonly key: string; readonly label: string }
 }
 
-const keyOf = (member: Member): string => `${member.device} ${member.params}`
+const keyOf = (member: Pick<Member, 'device' | 'params'>): string => `${member.device} ${member.params}`
 
 function membersOf({ action, targets }: Wish, limit: number): Member[] {
   const members = new Map<string, Member>()
@@ -169,7 +167,9 @@ export async function checkDevices(
     const device = byId.get(id)
     if (device === undefined) throw new RecourseError('not_found', `there is no device ${id}`)
     if (device.status !== 'active') throw new RecourseError('device_revoked', `${device.name} is ${device.status}`)
-    const able = factsSchema.parse(JSON.parse(device.facts)).capabilities.find((it) => it.action === action)
+    // Written only after it was held to its schema, when the device said it.
+    const { capabilities } = JSON.parse(device.facts) as Pick<DeviceFacts, 'capabilities'>
+    const able = capabilities.find((it) => it.action === action)
     if (able === undefined)
       throw new RecourseError('action_unsupported', `the agent on ${device.name} does not know it`)
     if (able.support === 'unsupported') {
@@ -178,29 +178,57 @@ export async function checkDevices(
   }
 }
 
-const factsSchema = z.object({ capabilities: z.array(capability) })
+interface TwinOf {
+  readonly action: ActionName
+  readonly until: number | null
+  readonly device: DeviceId
+  readonly params: string
+  readonly kind: string
+  readonly key: string
+}
 
-/** The open action that is the same as this one (LIFE7). */
-export const openTwin = (
+const twinEnding = (ends: boolean) =>
+  prepare<TwinOf, ActionRow>((db, slot) =>
+    db
+      .selectFrom('action')
+      .selectAll()
+      .where('device_id', '=', slot('device'))
+      .where('target_kind', '=', slot('kind'))
+      .where('target_key', '=', slot('key'))
+      .where('status', 'in', ['pending-approval', 'queued', 'delivered', 'running'])
+      .where('kind', '=', 'do')
+      .where('action', '=', slot('action'))
+      .where('params', '=', slot('params'))
+      .where((it) => (ends ? it('until', '=', slot('until')) : it('until', 'is', null)))
+      .where('cancel_requested_at', 'is', null)
+      .orderBy('created_at'),
+  )
+const endingTwin = twinEnding(true)
+const lastingTwin = twinEnding(false)
+
+/** The open actions that are the same as these (LIFE7), by {@link keyOf}. */
+async function openTwins(
   transaction: Transaction<Schema>,
   action: ActionName,
   until: number | null,
-  { device, params, target }: Member,
-): Promise<ActionRow | undefined> =>
-  transaction
-    .selectFrom('action')
-    .selectAll()
-    .where('device_id', '=', device)
-    .where('target_kind', '=', target.kind)
-    .where('target_key', '=', target.key)
-    .where('status', 'in', ['pending-approval', 'queued', 'delivered', 'running'])
-    .where('kind', '=', 'do')
-    .where('action', '=', action)
-    .where('params', '=', params)
-    .where('until', until === null ? 'is' : '=', until)
-    .where('cancel_requested_at', 'is', null)
-    .orderBy('created_at')
-    .executeTakeFirst()
+  members: readonly Member[],
+): Promise<Map<string, ActionRow>> {
+  const asked = members.map(({ device, params, target }) => ({ action, until, device, params, ...target }))
+  const twins = new Map<string, ActionRow>()
+  for (const row of await (until === null ? lastingTwin : endingTwin).many(transaction, asked)) {
+    const key = keyOf({ device: row.device_id, params: row.params })
+    if (!twins.has(key)) twins.set(key, row)
+  }
+  return twins
+}
+
+/** The open action that is the same as this one (LIFE7). */
+export const openTwin = async (
+  transaction: Transaction<Schema>,
+  action: ActionName,
+  until: number | null,
+  member: Member,
+): Promise<ActionRow | undefined> => (await openTwins(transaction, action, until, [member])).get(keyOf(member))
 
 export interface NewBatch {
   readonly kind: 'do' | 'undo'
@@ -213,8 +241,6 @@ export interface NewBatch {
   readonly onConflict: ActionRow['on_conflict']
   readonly members: readonly (Member & { readonly undoOf: ActionId | null })[]
 }
-
-const rowsPerInsert = 100
 
 /** Writes down a batch, its rows, their events and the audit entry. An empty one is not written. */
 export async function insertBatch(
@@ -250,15 +276,10 @@ export async function insertBatch(
     }),
   )
   const batch = { ...bare, content_hash: contentHash(bare, rows), created_at: now }
-  await transaction.insertInto('batch').values(batch).execute()
+  await insertRows(transaction, 'batch', [batch])
   const first = await appendEvents(transaction, now, rows.map(changedEvent))
   const numbered = rows.map((row, at) => ({ ...row, revision: first + at }))
-  for (let from = 0; from < numbered.length; from += rowsPerInsert) {
-    await transaction
-      .insertInto('action')
-      .values(numbered.slice(from, from + rowsPerInsert))
-      .execute()
-  }
+  await insertRows(transaction, 'action', numbered)
   await audit.append(transaction, {
     actor: requestedBy.actor,
     kind: kind === 'do' ? 'action.requested' : 'action.undo-requested',

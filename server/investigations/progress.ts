@@ -3,6 +3,7 @@ import type { ActionId, InvestigationId } from '../../protocol/ids.ts'
 import type { ActionDeps } from '../actions/deps.ts'
 import type { ActionRow } from '../actions/life.ts'
 import { appendEvents } from '../live/feed.ts'
+import { prepare } from '../store/prepared.ts'
 import type { Schema } from '../store/schema.ts'
 import type { InvestigationRow } from './decide-evidence.ts'
 import { logInvestigation } from './log.ts'
@@ -76,6 +77,15 @@ export async function changeInvestigation(
     .execute()
 }
 
+const decidedBy = prepare<{ action: ActionId }, { investigation_id: InvestigationId; action_id: ActionId | null }>(
+  (db, slot) =>
+    db
+      .selectFrom('decision')
+      .select(['investigation_id', 'action_id'])
+      .where('action_id', '=', slot('action'))
+      .where('replaced_at', 'is', null),
+)
+
 /** Lets investigations follow after steps in the life of their actions, and of the undos of those. */
 export async function followInvestigations(
   deps: ActionDeps,
@@ -84,12 +94,10 @@ export async function followInvestigations(
 ): Promise<void> {
   const byId = new Map<ActionId, ActionRow>()
   for (const row of moved) byId.set(row.undo_of ?? row.id, row)
-  const touched = await transaction
-    .selectFrom('decision')
-    .select(['investigation_id', 'action_id'])
-    .where('action_id', 'in', [...byId.keys()])
-    .where('replaced_at', 'is', null)
-    .execute()
+  const touched = await decidedBy.many(
+    transaction,
+    [...byId.keys()].map((action) => ({ action })),
+  )
   const at = deps.source.nowMs()
   for (const { investigation_id: id, action_id } of touched) {
     const row = action_id === null ? undefined : byId.get(action_id)

@@ -1,6 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Selectable } from 'kysely'
 import { RecourseError } from '../../protocol/errors.ts'
 import type { Source } from '../source.ts'
+import { prepare } from '../store/prepared.ts'
+import type { OperatorTable, SessionTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { clientPermissions } from './clients.ts'
 import { type Caller, inBoth } from './permissions.ts'
@@ -67,15 +70,21 @@ async function byAccessToken(store: Store, source: Source, header: string): Prom
   }
 }
 
-/** Whose session this is; null when it ended, so that a browser with an old cookie can sign in again. */
-export async function bySession(store: Store, source: Source, secret: string): Promise<Recognised | null> {
-  const hash = hashSecret(secret)
-  const row = await store.read
+type SessionOf = Pick<Selectable<SessionTable>, 'operator_id' | 'expires_at' | 'last_used_at'> &
+  Pick<Selectable<OperatorTable>, 'name' | 'role' | 'disabled'>
+
+const sessionBy = prepare<{ hash: string }, SessionOf>((db, slot) =>
+  db
     .selectFrom('session')
     .innerJoin('operator', 'operator.id', 'session.operator_id')
     .select(['operator_id', 'expires_at', 'last_used_at', 'operator.name', 'role', 'disabled'])
-    .where('secret_hash', '=', hash)
-    .executeTakeFirst()
+    .where('secret_hash', '=', slot('hash')),
+)
+
+/** Whose session this is; null when it ended, so that a browser with an old cookie can sign in again. */
+export async function bySession(store: Store, source: Source, secret: string): Promise<Recognised | null> {
+  const hash = hashSecret(secret)
+  const [row] = await sessionBy.anywhere(store.read, { hash })
   const now = source.nowMs()
   if (row === undefined || row.disabled === 1 || row.expires_at <= now) return null
   if (now - row.last_used_at >= noteEveryMs) {

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { RecourseError } from '../../protocol/errors.ts'
 import { newId, type OperatorId, operatorId } from '../../protocol/ids.ts'
 import { timeMs } from '../../protocol/outcome.ts'
+import { prepare } from '../store/prepared.ts'
 import type { OperatorTable, Schema } from '../store/schema.ts'
 import type { PeopleDeps } from './deps.ts'
 import { actorOf, type Caller, covers, inBoth } from './permissions.ts'
@@ -133,13 +134,13 @@ const endAccess = async (transaction: Transaction<Schema>, id: OperatorId) => {
     .execute()
 }
 
+const standingOf = prepare<{ id: OperatorId }, Pick<Selectable<OperatorTable>, 'role' | 'disabled'>>((db, slot) =>
+  db.selectFrom('operator').select(['role', 'disabled']).where('id', '=', slot('id')),
+)
+
 /** The caller as they are now: rights that were taken away since they came in are gone. Throws RecourseError `not_signed_in`. */
 export async function callerNow(db: Kysely<Schema>, caller: Caller): Promise<Caller> {
-  const row = await db
-    .selectFrom('operator')
-    .select(['role', 'disabled'])
-    .where('id', '=', caller.operatorId)
-    .executeTakeFirst()
+  const [row] = await standingOf.anywhere(db, { id: caller.operatorId })
   if (row === undefined || row.disabled === 1) throw new RecourseError('not_signed_in')
   const { permissions, groups } = await rightsOf(db, row.role)
   return { ...caller, permissions: inBoth(caller.permissions, permissions), groups }

@@ -4,6 +4,7 @@ import { RecourseError } from '../../protocol/errors.ts'
 import { type DeviceGroupId, deviceGroupId } from '../../protocol/ids.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
 import type { RoleTable } from '../store/outbound-schema.ts'
+import { prepare } from '../store/prepared.ts'
 import type { Schema } from '../store/schema.ts'
 import type { PeopleDeps } from './deps.ts'
 import {
@@ -82,13 +83,18 @@ const readPermissions = (text: string): Permission[] =>
 const readGroups = (text: string | null): DeviceGroupId[] | null =>
   text === null ? null : z.array(deviceGroupId).parse(JSON.parse(text))
 
+const roleByName = prepare<{ name: string }, Selectable<RoleTable>>((db, slot) =>
+  db.selectFrom('role').selectAll().where('name', '=', slot('name')),
+)
+const hidingGroups = prepare((db) =>
+  db.selectFrom('device_group').select(['id', 'visible_to']).where('visible_to', 'is not', null),
+)
+
 /** What a role gives now: its own groups, less those that are not shown to it. */
 export async function rightsOf(db: Kysely<Schema>, role: string): Promise<Rights> {
   // Administrators see everything, whatever is said of a group: somebody must be able to set it right.
   if (role === 'administrator') return { permissions: permissionsOf.administrator, groups: null }
-  const row = isBuiltIn(role)
-    ? null
-    : await db.selectFrom('role').selectAll().where('name', '=', role).executeTakeFirst()
+  const row = isBuiltIn(role) ? null : (await roleByName.anywhere(db, { name: role }))[0]
   if (row === undefined) return { permissions: new Set(), groups: new Set() }
   const given = row === null ? permissionsOf[role as BuiltInRole] : new Set(readPermissions(row.permissions))
   const own = row === null ? null : readGroups(row.groups)
@@ -99,11 +105,7 @@ export async function rightsOf(db: Kysely<Schema>, role: string): Promise<Rights
 }
 
 async function hiddenFrom(db: Kysely<Schema>, role: string): Promise<Set<DeviceGroupId>> {
-  const rows = await db
-    .selectFrom('device_group')
-    .select(['id', 'visible_to'])
-    .where('visible_to', 'is not', null)
-    .execute()
+  const rows = await hidingGroups.anywhere(db, {})
   const shown = (text: string | null) => text === null || z.array(z.string()).parse(JSON.parse(text)).includes(role)
   return new Set(rows.filter((row) => !shown(row.visible_to)).map((row) => row.id))
 }

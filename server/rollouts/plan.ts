@@ -1,9 +1,11 @@
 import type { Selectable, Transaction } from 'kysely'
-import type { ActionId } from '../../protocol/ids.ts'
+import type { ActionId, BatchId } from '../../protocol/ids.ts'
 import type { ActionDeps } from '../actions/deps.ts'
 import type { ActionRow } from '../actions/life.ts'
 import { appendEvents } from '../live/feed.ts'
 import type { Settings } from '../settings.ts'
+import type { RolloutTable } from '../store/deciding-schema.ts'
+import { prepare } from '../store/prepared.ts'
 import type { BatchTable, Schema } from '../store/schema.ts'
 
 /**
@@ -13,6 +15,18 @@ import type { BatchTable, Schema } from '../store/schema.ts'
  * - All actions on one device are in one wave.
  */
 
+const rolloutOf = prepare<{ batch: BatchId }, Selectable<RolloutTable>>((db, slot) =>
+  db.selectFrom('rollout').selectAll().where('batch_id', '=', slot('batch')),
+)
+const undecidedIn = prepare<{ batch: BatchId }, Pick<ActionRow, 'id' | 'device_id'>>((db, slot) =>
+  db
+    .selectFrom('action')
+    .select(['id', 'device_id'])
+    .where('batch_id', '=', slot('batch'))
+    .where('status', '=', 'pending-approval')
+    .orderBy('id'),
+)
+
 /** Which of these rows, approved just now, must wait for their wave. */
 export async function heldBack(
   deps: Pick<ActionDeps, 'audit' | 'source' | 'devices'>,
@@ -21,7 +35,7 @@ export async function heldBack(
   rows: readonly ActionRow[],
   rules: Settings,
 ): Promise<ReadonlySet<ActionId>> {
-  const known = await transaction.selectFrom('rollout').selectAll().where('batch_id', '=', batch.id).executeTakeFirst()
+  const known = await rolloutOf.first(transaction, { batch: batch.id })
   if (known === undefined && !(await plan(deps, transaction, batch, rules))) return new Set()
   const { wave, state } = known ?? { wave: 0, state: 'running' }
   const ids = rows.map((row) => row.id)
@@ -55,13 +69,7 @@ async function plan(
   batch: Selectable<BatchTable>,
   { rolloutFrom, rolloutWaves, rolloutFailurePercent }: Settings,
 ): Promise<boolean> {
-  const members = await transaction
-    .selectFrom('action')
-    .select(['id', 'device_id'])
-    .where('batch_id', '=', batch.id)
-    .where('status', '=', 'pending-approval')
-    .orderBy('id')
-    .execute()
+  const members = await undecidedIn.all(transaction, { batch: batch.id })
   const all = [...new Set(members.map((it) => it.device_id))]
   if (all.length <= rolloutFrom) return false
   // A canary that is not there says nothing, so those that are connected go first.
@@ -92,13 +100,26 @@ async function plan(
       revision,
     })
     .execute()
-  const rows = members.map((it) => ({ action_id: it.id, batch_id: batch.id, wave: waveOf.get(it.device_id) ?? 0 }))
+  const rows = members.map((it) => ({
+    action_id: it.id,
+    batch_id: batch.id,
+    wave: waveOf.get(it.device_id) ?? 0,
+    ended_as: null,
+  }))
   for (let from = 0; from < rows.length; from += 500) {
     await transaction
       .insertInto('rollout_member')
       .values(rows.slice(from, from + 500))
       .execute()
   }
+  const counts = sizes.map((_, wave) => ({
+    batch_id: batch.id,
+    wave,
+    members: rows.filter((it) => it.wave === wave).length,
+    ended: 0,
+    failed: 0,
+  }))
+  await transaction.insertInto('rollout_wave').values(counts).execute()
   const body = { batch: batch.id, devices: all.length, waves: sizes, failurePercent: rolloutFailurePercent }
   await audit.append(transaction, { actor: 'server', kind: 'rollout.planned', body })
   return true

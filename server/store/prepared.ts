@@ -32,6 +32,8 @@ export interface Prepared<Input, Row> {
   /** Rows of one run. */
   all(transaction: Transaction<Schema>, input: Input): Promise<Row[]>
   first(transaction: Transaction<Schema>, input: Input): Promise<Row | undefined>
+  /** In a write or outside of one, for what no reader's filter concerns: settings, people and what they may do. */
+  anywhere(db: Kysely<Schema>, input: Input): Promise<Row[]>
   /** The first row, outside of a write, of what nobody asked for: never for a person's request. */
   own(store: Pick<Store, 'read'>, input: Input): Promise<Row | undefined>
   /** Rows of all runs, one after the other. */
@@ -68,6 +70,7 @@ export function prepare<Input extends object, Row = never>(
   return {
     all: (transaction, input) => run(transaction, bound(made(transaction).parameters, input)),
     first: async (transaction, input) => (await run(transaction, bound(made(transaction).parameters, input)))[0],
+    anywhere: (db, input) => run(db, bound(made(db).parameters, input)),
     own: async ({ read }, input) => (await run(read, bound(made(read).parameters, input)))[0],
     many: async (transaction, inputs) => {
       const { parameters } = made(transaction)

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { Kysely, SqliteDialect, type Transaction } from 'kysely'
+import { CompiledQuery, Kysely, SqliteDialect, type Transaction } from 'kysely'
 import { RecourseError } from '../../protocol/errors.ts'
 import { migrate } from './migrations.ts'
 import { ManyRuns } from './prepared.ts'
@@ -47,6 +47,13 @@ export async function openSqlite({ folder, groupSize = 128 }: SqliteOptions): Pr
   }
 }
 
+/** Made once: they stand around every work. */
+const savepoint = {
+  begin: CompiledQuery.raw('savepoint work'),
+  takeBack: CompiledQuery.raw('rollback to work'),
+  end: CompiledQuery.raw('release work'),
+}
+
 function storeOver(writer: Kysely<Schema>, read: Kysely<Schema>, lock: DatabaseSync, groupSize: number): Store {
   const queue: Waiting[] = []
   const inside = new AsyncLocalStorage<{ running: boolean }>()
@@ -74,15 +81,15 @@ function storeOver(writer: Kysely<Schema>, read: Kysely<Schema>, lock: DatabaseS
       const transaction = await writer.startTransaction().execute()
       try {
         for (let waiting = take(); waiting !== undefined; waiting = take()) {
-          const savepoint = await transaction.savepoint('work').execute()
+          await transaction.executeQuery(savepoint.begin)
           try {
-            await waiting.run(savepoint)
+            await waiting.run(transaction)
           } catch (reason) {
-            await savepoint.rollbackToSavepoint('work').execute()
+            await transaction.executeQuery(savepoint.takeBack)
             refused.add(waiting)
             waiting.fail(reason)
           }
-          await savepoint.releaseSavepoint('work').execute()
+          await transaction.executeQuery(savepoint.end)
         }
         await transaction.commit().execute()
       } catch (failure) {
@@ -189,8 +196,8 @@ const statementOf = (statement: StatementSync) => {
     run: (parameters: readonly unknown[]) => {
       const [only] = parameters
       if (!(only instanceof ManyRuns)) return statement.run(...(parameters as SQLInputValue[]))
-      let changes = 0n
-      for (const run of only.runs) changes += BigInt(statement.run(...(run as SQLInputValue[])).changes)
+      let changes = 0
+      for (const run of only.runs) changes += Number(statement.run(...(run as SQLInputValue[])).changes)
       return { changes, lastInsertRowid: 0n }
     },
     iterate: (parameters: readonly unknown[]) => statement.iterate(...(parameters as SQLInputValue[])),

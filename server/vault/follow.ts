@@ -6,8 +6,9 @@ import { type ActionId, actionId } from '../../protocol/ids.ts'
 import { outcome } from '../../protocol/outcome.ts'
 import type { Effect } from '../../protocol/status.ts'
 import type { ActionRow } from '../actions/life.ts'
+import { prepare } from '../store/prepared.ts'
 import type { Schema } from '../store/schema.ts'
-import type { VaultState } from '../store/vault-schema.ts'
+import type { VaultItemTable, VaultState } from '../store/vault-schema.ts'
 
 /**
  * Keeps the list of what lies in the vaults in step with the actions, in the transaction of each step of their lives (VLT6).
@@ -46,20 +47,19 @@ function stateOf(effect: Effect): VaultState | null {
 async function keep(transaction: Transaction<Schema>, row: ActionRow, state: VaultState): Promise<void> {
   const gone_at = state === 'restored' || state === 'purged' ? row.proved_at : null
   const taken_at = row.ended_at ?? row.created_at
-  await transaction
-    .insertInto('vault_item')
-    .values({
-      action_id: row.id,
-      device_id: row.device_id,
-      ...fileOf(row),
-      taken_at,
-      state,
-      gone_at,
-      gone_by: null,
-    })
-    .onConflict((it) => it.column('action_id').doUpdateSet({ state, gone_at }))
-    .execute()
+  const { id: action_id, device_id } = row
+  await item.all(transaction, { action_id, device_id, ...fileOf(row), taken_at, state, gone_at })
 }
+
+const item = prepare<Omit<VaultItemTable, 'gone_by'>, unknown>((db, slot) => {
+  const standing = { state: slot('state'), gone_at: slot('gone_at') }
+  const file = { path: slot('path'), sha256: slot('sha256'), size_bytes: slot('size_bytes') }
+  const whose = { action_id: slot('action_id'), device_id: slot('device_id'), taken_at: slot('taken_at') }
+  return db
+    .insertInto('vault_item')
+    .values({ ...whose, ...file, ...standing, gone_by: null })
+    .onConflict((it) => it.column('action_id').doUpdateSet(standing))
+})
 
 const ordered = z.object({ path: filePath, sha256: z.string() })
 
