@@ -35,6 +35,7 @@ export async function pruneInvestigations({ store, source }: ActionDeps): Promis
   await store.write(async (transaction) => {
     const old = transaction.selectFrom('rollout').select('batch_id').where('ended_at', '<', before)
     await transaction.deleteFrom('rollout_member').where('batch_id', 'in', old).execute()
+    await transaction.deleteFrom('rollout_wave').where('batch_id', 'in', old).execute()
     await transaction.deleteFrom('rollout').where('ended_at', '<', before).execute()
   })
   return gone

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DeviceId } from '../../protocol/ids.ts'
+import { hasEnded } from '../../protocol/status.ts'
 import { sweepDeciding } from '../deciding.ts'
+import { rolloutCounts } from '../store/rollout-counts-migration.ts'
 import { type Answered, actionsIn, quarantine, startTestServer, type TestServer } from '../test-app.ts'
+import { isFailure } from './standing.ts'
 
 let server: TestServer
 let devices: DeviceId[]
@@ -14,6 +17,26 @@ beforeEach(async () => {
   for (let at = 0; at < 20; at++) devices.push(await server.addDevice(`d-${String(at).padStart(2, '0')}`))
 })
 afterEach(() => server.close())
+
+const kept = () =>
+  server.store.read.selectFrom('rollout_wave').selectAll().orderBy('batch_id').orderBy('wave').execute()
+const counted = async () => {
+  const rows = await server.store.read
+    .selectFrom('rollout_member')
+    .innerJoin('action', 'action.id', 'rollout_member.action_id')
+    .select(['rollout_member.batch_id', 'rollout_member.wave', 'action.status'])
+    .orderBy('rollout_member.batch_id')
+    .orderBy('rollout_member.wave')
+    .execute()
+  const waves = Map.groupBy(rows, (it) => `${it.batch_id} ${it.wave}`)
+  return [...waves.values()].map((its) => ({
+    batch_id: its[0]?.batch_id,
+    wave: its[0]?.wave,
+    members: its.length,
+    ended: its.filter((it) => hasEnded(it.status)).length,
+    failed: its.filter((it) => isFailure(it.status)).length,
+  }))
+}
 
 interface Wave {
   actions: number
@@ -51,8 +74,11 @@ const waveOf = async (batch: string, wave: number): Promise<DeviceId[]> =>
       .where('rollout_member.wave', '=', wave)
       .execute()
   ).map((it) => it.device_id)
-/** Lets every device fetch once, without carrying the next wave any further than that. */
-const settle = () => server.fleet.settle()
+/** Lets every device fetch once, without carrying the next wave any further than that. What is kept of each wave is what its members are. */
+const settle = async () => {
+  await server.fleet.settle()
+  expect(await kept()).toEqual(await counted())
+}
 const done = (on: readonly DeviceId[]) => on.filter((id) => server.fleet.device(id).done.length > 0).length
 
 describe('a large batch', () => {
@@ -235,6 +261,38 @@ test('[LIFE9] a canary that never answers holds the rest up, and a person may se
   expect((await tell(batch, 'resume')).body).toMatchObject({ state: 'running', wave: 2 })
   await settle()
   expect(done(devices)).toBe(18)
+})
+
+test('[LIFE9] absent devices that are many are looked through by the sweep, not after each report', async () => {
+  for (let at = 20; at < 100; at++) devices.push(await server.addDevice(`d-${at}`))
+  await server.call(server.admin, 'PATCH', '/v1/settings', { rolloutWaves: [80, 100] })
+  const { batch } = await send()
+  const first = await waveOf(batch, 0)
+  for (const id of first.slice(0, 40)) server.fleet.device(id).connected = false
+  await settle()
+  expect(done(first)).toBe(40)
+  expect(await show(batch)).toMatchObject({ state: 'running', wave: 1 })
+  await sweepDeciding(server.actions)
+  expect(await show(batch)).toMatchObject({ state: 'running', wave: 2 })
+})
+
+test('[LIFE9] rollouts from before their waves were counted are counted once, as they stand', async () => {
+  for (const id of devices) server.fleet.device(id).temper = 'fail'
+  const { batch } = await send()
+  await settle()
+  const before = await kept()
+  await server.store.write(async (it) => {
+    await it.schema.dropTable('rollout_wave').execute()
+    await it.schema.dropIndex('rollout_member_by_end').execute()
+    await it.schema.alterTable('rollout_member').dropColumn('ended_as').execute()
+    await it.schema.createIndex('rollout_member_by_wave').on('rollout_member').columns(['batch_id', 'wave']).execute()
+    await rolloutCounts('blob').up(it)
+  })
+  expect(await kept()).toEqual(before)
+  for (const id of devices) server.fleet.device(id).temper = 'carry-out'
+  await tell(batch, 'resume')
+  await settle()
+  expect(await show(batch)).toMatchObject({ state: 'completed' })
 })
 
 test('[LIFE8] an undo of a large batch goes out in waves as well', async () => {

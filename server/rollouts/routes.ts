@@ -13,7 +13,7 @@ import { callerOf } from '../http/access.ts'
 import { answerOnce } from '../http/answer-once.ts'
 import { seenBy } from '../people/scope.ts'
 import type { Schema } from '../store/schema.ts'
-import { failuresIn } from './standing.ts'
+import { isFailure } from './standing.ts'
 import { abortRollout, findRollout, membersOf, resumeRollout } from './waves.ts'
 
 export const rolloutView = z
@@ -61,14 +61,14 @@ export async function viewRollout(
     action,
     comment: why,
   } = await db.selectFrom('batch').selectAll().where('id', '=', batch).executeTakeFirstOrThrow()
-  const members = await membersOf(deps, db, batch)
+  const members = await membersOf(db, batch)
   const waves = Array.from({ length: row.waves }, (_, wave) => {
     const its = members.filter((it) => it.wave === wave)
     const ended = its.filter((it) => hasEnded(it.status)).length
     const pending = its.filter((it) => it.status === 'pending-approval').length
     const held = its.filter((it) => it.status === 'queued' && it.row.mandate_id === null).length
     const succeeded = its.filter((it) => it.status === 'succeeded').length
-    const failed = failuresIn(its)
+    const failed = its.filter((it) => isFailure(it.status)).length
     return {
       actions: its.length,
       pending,

@@ -1,7 +1,7 @@
 import type { Kysely, Selectable, Transaction } from 'kysely'
 import { RecourseError } from '../../protocol/errors.ts'
 import type { BatchId } from '../../protocol/ids.ts'
-import { hasEnded } from '../../protocol/status.ts'
+import { hasEnded, type Status } from '../../protocol/status.ts'
 import { withdraw } from '../actions/cancel.ts'
 import { contentHash } from '../actions/content-hash.ts'
 import type { ActionDeps } from '../actions/deps.ts'
@@ -13,7 +13,8 @@ import { seenBy } from '../people/scope.ts'
 import { readSettings } from '../settings.ts'
 import type { RolloutTable } from '../store/deciding-schema.ts'
 import type { Schema } from '../store/schema.ts'
-import { courseOf, failuresIn, type MemberStanding } from './standing.ts'
+import { courseOf, sumOf, type WaveStanding } from './standing.ts'
+import { countEnded, standingsOf } from './tally.ts'
 
 /**
  * INVARIANTS (LIFE9)
@@ -23,16 +24,16 @@ import { courseOf, failuresIn, type MemberStanding } from './standing.ts'
  */
 
 type RolloutRow = Selectable<RolloutTable>
-type Member = MemberStanding & { readonly row: ActionRow }
+interface Member {
+  readonly row: ActionRow
+  readonly wave: number
+  readonly status: Status
+}
 
 export const findRollout = (db: Kysely<Schema>, batch: BatchId): Promise<RolloutRow | undefined> =>
   db.selectFrom('rollout').selectAll().where('batch_id', '=', batch).executeTakeFirst()
 
-export async function membersOf(
-  { devices }: Pick<ActionDeps, 'devices'>,
-  db: Kysely<Schema>,
-  batch: BatchId,
-): Promise<Member[]> {
+export async function membersOf(db: Kysely<Schema>, batch: BatchId): Promise<Member[]> {
   const rows = await db
     .selectFrom('rollout_member')
     .innerJoin('action', 'action.id', 'rollout_member.action_id')
@@ -42,12 +43,7 @@ export async function membersOf(
     .orderBy('rollout_member.wave')
     .orderBy('action.id')
     .execute()
-  return rows.map(({ wave, ...row }) => ({
-    row,
-    wave,
-    status: row.status,
-    connected: devices.connected(row.device_id),
-  }))
+  return rows.map(({ wave, ...row }) => ({ row, wave, status: row.status }))
 }
 
 /** Lets rollouts go on after steps in the life of their members. */
@@ -56,10 +52,10 @@ export async function followRollouts(
   transaction: Transaction<Schema>,
   moved: readonly ActionRow[],
 ): Promise<void> {
-  const batches = new Set(moved.filter((row) => hasEnded(row.status)).map((row) => row.batch_id))
-  for (const batch of batches) {
+  for (const batch of await countEnded(transaction, moved)) {
     const rollout = await findRollout(transaction, batch)
-    if (rollout?.state === 'running') await advance(deps, transaction, rollout)
+    if (rollout?.state !== 'running') continue
+    await advance(deps, transaction, rollout, await standingsOf(deps, transaction, rollout, { thorough: false }))
   }
 }
 
@@ -73,7 +69,7 @@ export async function sweepRollouts(deps: ActionDeps): Promise<void> {
   for (const { batch_id: batch } of open) {
     const asked = await deps.store.write(async (transaction) => {
       const rollout = await findRollout(transaction, batch)
-      if (rollout?.state === 'running') await advance(deps, transaction, rollout)
+      if (rollout?.state === 'running') await lookAgain(deps, transaction, rollout)
       if (rollout?.state !== 'halted') return []
       const { approvalDays } = await readSettings(transaction)
       if ((rollout.halted_at ?? 0) + approvalDays * 86_400_000 > deps.source.nowMs()) return []
@@ -83,61 +79,39 @@ export async function sweepRollouts(deps: ActionDeps): Promise<void> {
   }
 }
 
-/**
- * Where the members stand, without their rows: this is asked for each of a thousand reports, and most change nothing. Who is connected
- * matters only for what is queued.
- */
-async function standingsOf(
-  { devices }: Pick<ActionDeps, 'devices'>,
-  db: Kysely<Schema>,
-  batch: BatchId,
-): Promise<MemberStanding[]> {
-  const of = db
-    .selectFrom('rollout_member')
-    .innerJoin('action', 'action.id', 'rollout_member.action_id')
-    .where('rollout_member.batch_id', '=', batch)
-  const counts = await of
-    .select(['rollout_member.wave', 'action.status', (it) => it.fn.countAll<number>().as('count')])
-    .where('action.status', '!=', 'queued')
-    .groupBy(['rollout_member.wave', 'action.status'])
-    .execute()
-  const queued = await of
-    .select(['rollout_member.wave', 'action.status', 'action.device_id'])
-    .where('action.status', '=', 'queued')
-    .execute()
-  return [
-    ...counts.flatMap(({ wave, status, count }) =>
-      Array.from({ length: Number(count) }, () => ({ wave, status, connected: true })),
-    ),
-    ...queued.map(({ wave, status, device_id }) => ({ wave, status, connected: devices.connected(device_id) })),
-  ]
-}
+const lookAgain = async (deps: ActionDeps, transaction: Transaction<Schema>, rollout: RolloutRow): Promise<void> =>
+  advance(deps, transaction, rollout, await standingsOf(deps, transaction, rollout, { thorough: true }))
 
-async function advance(deps: ActionDeps, transaction: Transaction<Schema>, rollout: RolloutRow): Promise<void> {
+async function advance(
+  deps: ActionDeps,
+  transaction: Transaction<Schema>,
+  rollout: RolloutRow,
+  waves: readonly WaveStanding[],
+): Promise<void> {
   const standing = {
     wave: rollout.wave,
     waves: rollout.waves,
     failurePercent: rollout.failure_percent,
     failuresAccepted: rollout.failures_accepted,
   }
-  const course = courseOf(standing, await standingsOf(deps, transaction, rollout.batch_id))
-  if (course === 'wait') return
-  const members = await membersOf(deps, transaction, rollout.batch_id)
+  const course = courseOf(standing, waves)
   switch (course) {
+    case 'wait':
+      return
     case 'complete':
       await change(deps, transaction, rollout, { state: 'completed', ended_at: deps.source.nowMs() }, 'server')
       return
     case 'halt': {
-      const reached = members.filter((it) => it.wave <= rollout.wave)
-      const failures = failuresIn(reached) - rollout.failures_accepted
-      const why = `${failures} of the ${reached.length} actions sent out so far have failed, more than ${rollout.failure_percent} percent`
-      return halt(deps, transaction, rollout, members, why)
+      const reached = waves.filter((it) => it.wave <= rollout.wave)
+      const failures = sumOf(reached, 'failed') - rollout.failures_accepted
+      const why = `${failures} of the ${sumOf(reached, 'members')} actions sent out so far have failed, more than ${rollout.failure_percent} percent`
+      return halt(deps, transaction, rollout, await membersOf(transaction, rollout.batch_id), why)
     }
     case 'next-wave': {
       const next = { ...rollout, wave: rollout.wave + 1 }
       await change(deps, transaction, rollout, { wave: next.wave }, 'server')
-      await release(deps, transaction, next, members)
-      return advance(deps, transaction, next)
+      await release(deps, transaction, next, await membersOf(transaction, rollout.batch_id))
+      return lookAgain(deps, transaction, next)
     }
   }
 }
@@ -200,21 +174,22 @@ export async function resumeRollout(
   comment: string,
 ): Promise<void> {
   const rollout = await mustBeOpen(transaction, caller, batch)
-  const members = await membersOf(deps, transaction, batch)
+  const members = await membersOf(transaction, batch)
+  const standings = await standingsOf(deps, transaction, rollout, { thorough: false })
   const last = rollout.wave + 1 >= rollout.waves
   if (rollout.state === 'running' && last) throw new RecourseError('transition_illegal', 'every wave is out already')
   const next: RolloutRow = {
     ...rollout,
     state: 'running',
     wave: rollout.state === 'running' ? rollout.wave + 1 : rollout.wave,
-    failures_accepted: failuresIn(members),
+    failures_accepted: sumOf(standings, 'failed'),
   }
   const { state, wave, failures_accepted } = next
   const set = { state, wave, failures_accepted, halted_at: null, reason: '', decided_by: caller.name }
   await change(deps, transaction, rollout, set, actorOf(caller), comment)
   await release(deps, transaction, next, members)
   const after = await findRollout(transaction, batch)
-  if (after?.state === 'running') await advance(deps, transaction, after)
+  if (after?.state === 'running') await lookAgain(deps, transaction, after)
 }
 
 /** Ends a rollout: what no device has yet is cancelled, the rest is asked back. Answers what the devices must hear of. */
@@ -239,7 +214,7 @@ async function abort(
   const set = { state: 'aborted', ended_at: deps.source.nowMs(), reason, decided_by: by.name } as const
   await change(deps, transaction, rollout, set, by.actor, reason)
   const asked: ActionRow[] = []
-  for (const { row } of await membersOf(deps, transaction, rollout.batch_id)) {
+  for (const { row } of await membersOf(transaction, rollout.batch_id)) {
     if (hasEnded(row.status)) continue
     const { answer, row: after } = await withdraw(deps, transaction, row, {
       by: by.name,

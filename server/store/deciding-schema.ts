@@ -10,6 +10,7 @@ import type {
   ExclusionId,
   InvestigationId,
 } from '../../protocol/ids.ts'
+import type { Status } from '../../protocol/status.ts'
 import type { AutomationLevel, Verdict } from '../decisions/automation.ts'
 
 /** The tables of deciding: groups, alerts, investigations and rollouts. The same rules as in schema.ts. */
@@ -23,6 +24,7 @@ export interface DecidingSchema {
   investigation_log: InvestigationLogTable
   rollout: RolloutTable
   rollout_member: RolloutMemberTable
+  rollout_wave: RolloutWaveTable
 }
 
 export interface DeviceGroupTable {
@@ -191,4 +193,15 @@ export interface RolloutMemberTable {
   action_id: ActionId
   batch_id: BatchId
   wave: number
+  /** The status it was counted as in its wave; null while it has not ended. */
+  ended_as: Status | null
+}
+
+/** How many of a wave there are, have ended, and have failed. */
+export interface RolloutWaveTable {
+  batch_id: BatchId
+  wave: number
+  members: number
+  ended: number
+  failed: number
 }

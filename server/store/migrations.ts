@@ -6,6 +6,7 @@ import { outboundTables } from './outbound-migration.ts'
 import { permissionRename } from './permission-rename-migration.ts'
 import { preferenceTable } from './preference-migration.ts'
 import { queueState } from './queue-state-migration.ts'
+import { rolloutCounts } from './rollout-counts-migration.ts'
 import type { Schema } from './schema.ts'
 import { searchTables } from './search-migration.ts'
 import { vaultTables } from './vault-migration.ts'
@@ -24,6 +25,7 @@ export async function migrate(database: Kysely<Schema>, bytes: BytesType): Promi
         '0006-queue-state': queueState,
         '0007-vault': vaultTables(bytes),
         '0008-search': searchTables(bytes),
+        '0009-rollout-counts': rolloutCounts(bytes),
       }),
     },
   })
