@@ -1,4 +1,4 @@
-import { CompiledQuery, type Kysely } from 'kysely'
+import { CompiledQuery, type Kysely, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type * as z from 'zod'
 import { type DeviceId, deviceGroupId, newId } from '../../protocol/ids.ts'
@@ -6,8 +6,10 @@ import { seenBy } from '../people/scope.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
 import type { Schema } from '../store/schema.ts'
 import { type Answered, actionsIn, quarantine, startTestServer, type TestServer } from '../test-app.ts'
-import { newCursors } from './cursor.ts'
+import { newCursors, type Place } from './cursor.ts'
+import type { Reading } from './drivers.ts'
 import { historyPage, type historyQuery } from './history.ts'
+import { readMatching } from './matching.ts'
 import type { ActionView } from './views.ts'
 
 const day = 86_400_000
@@ -182,6 +184,47 @@ describe('[AUD2] the history', () => {
     }
     expect(looked).toBeGreaterThan(2 * pairs.length)
   })
+
+  test('a page of filters that are common and together rare looks at a bounded number of rows, and says where it stopped', async () => {
+    const total = 50_000
+    const begun = 1_000_000_000_000
+    // In every 25,000 one row matches both; each filter alone lets every second row through.
+    await server.store.write(async (transaction) => {
+      const one = await transaction.selectFrom('action').selectAll().limit(1).executeTakeFirstOrThrow()
+      const columns = Object.keys(one).filter((it) => !['id', 'created_at', 'status', 'requested_by'].includes(it))
+      const copied = sql.join(columns.map((it) => sql.ref(it)))
+      await sql`
+        with recursive n(i) as (select 0 union all select i + 1 from n where i < ${total - 1})
+        insert into action (${copied}, id, created_at, status, requested_by)
+        select ${copied}, printf('01900000-0000-7000-8000-%012x', i), ${begun} + i, iif(i % 2 = 0, 'refused', 'rejected'),
+          iif((i % 2 = 1) = (i % 25000 <> 12500), 'busy', 'other')
+        from n, (select * from action where id = ${one.id})`.execute(transaction)
+    })
+    const matching = [begun + 37_500, begun + 12_500]
+    for (const groups of [null, new Set([deviceGroupId.parse(defaultGroupId)])]) {
+      const reader = { seen: seenBy(server.store.read, { groups }), all: server.store.read }
+      const filter = { status: ['refused' as const], requestedBy: 'busy' }
+      const found: number[] = []
+      let steps = 0
+      for (let after: Place | null = [begun + total, '']; ; steps++) {
+        const before: number = after[0]
+        const { rows, reached }: Reading = await readMatching(reader, { filter, now: 0 }, after, 50)
+        found.push(...rows.map((row) => row.created_at))
+        const counted = await server.store.read
+          .selectFrom('action')
+          .select((it) => it.fn.countAll<number>().as('looked'))
+          .where('status', '=', 'refused')
+          .where('created_at', '<', before)
+          .where('created_at', '>=', reached?.[0] ?? 0)
+          .executeTakeFirstOrThrow()
+        expect(Number(counted.looked)).toBeLessThanOrEqual(20_010)
+        if (reached === null) break
+        after = reached
+      }
+      expect(found).toEqual(matching)
+      expect(steps).toBeGreaterThan(0)
+    }
+  }, 60_000)
 
   test('the list of what is in force is read from an index of just that', async () => {
     const query = `explain query plan select * from action where effect in ('in-force', 'unknown') order by created_at desc, id desc`
