@@ -217,7 +217,7 @@ export const SearchBox = ({
       size="xs"
       type="search"
       aria-label="Search target, comment or device"
-      placeholder="Search target, comment or device"
+      placeholder="Target, comment or device"
       leftSection={<Icon name="search" size={15} />}
       value={text}
       maxLength={200}

@@ -50,7 +50,7 @@ export const DevicePage = () => {
         title={visible(device.name)}
         about={
           <>
-            <Presence device={device} /> · {visible(device.facts.osName)} {visible(device.facts.osVersion)}
+            <Presence device={device} /> · {visible(device.facts.osName)} {visible(device.facts.osVersion)}{' '}
             {device.simulated ? <SimulatedMark /> : null} <IsolatedMark device={device} />
           </>
         }

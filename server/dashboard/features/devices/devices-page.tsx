@@ -141,7 +141,7 @@ export const DevicesPage = () => {
           size="xs"
           type="search"
           aria-label="Search name, group, tag, address"
-          placeholder="Search name, group, tag, address"
+          placeholder="Name, group, tag, address"
           leftSection={<Icon name="search" size={15} />}
           value={q}
           onChange={(event) => {

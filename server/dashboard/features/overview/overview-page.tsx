@@ -75,7 +75,7 @@ export const OverviewPage = () => {
         error === null ? (
           <div className={classes.grid}>
             <Skeleton height={132} className={classes.wide} />
-            <Skeleton height={240} className={classes.main} />
+            <Skeleton height={240} />
             <Skeleton height={240} />
           </div>
         ) : null
@@ -218,7 +218,7 @@ const Decisions = ({ summary: { days } }: { summary: Summary }) => {
     </Go>,
   ]
   return (
-    <section className={`${classes.card} ${classes.main}`}>
+    <section className={classes.card}>
       <h2>
         Decisions per day <span className={classes.quiet}>last {windowDays} days</span>
       </h2>
@@ -240,7 +240,7 @@ const DecisionTime = ({ summary: { days, timeToDecide } }: { summary: Summary })
     </Go>,
   ]
   return (
-    <section className={`${classes.card} ${classes.wide}`}>
+    <section className={`${classes.card} ${classes.times}`}>
       <h2>
         Time to decide <span className={classes.quiet}>from the request to the decision</span>
       </h2>
@@ -306,7 +306,7 @@ const Course = ({ summary: { outcomes, undone, timeToDecide } }: { summary: Summ
 const Holds = ({ summary }: { summary: Summary }) => {
   const newest = useQuery(newestInForce).data?.items ?? []
   return (
-    <section className={`${classes.card} ${classes.main}`}>
+    <section className={`${classes.card} ${classes.held}`}>
       <h2>
         In force now <Go to={{ view: 'in-force' }}>{plural(summary.inForce.total, 'effect')}</Go>
       </h2>
