@@ -103,6 +103,11 @@ const commands: { readonly [route: string]: readonly string[] } = {
   'GET /v1/rollouts/:batch': ['rollouts', 'show', id],
   'POST /v1/rollouts/:batch/resume': ['rollouts', 'resume', id, ...why],
   'POST /v1/rollouts/:batch/abort': ['rollouts', 'abort', id, ...why],
+  'GET /v1/vault': ['vault'],
+  'GET /v1/vault/contents': ['vault', 'list', '--by-content'],
+  'GET /v1/vault/summary': ['vault', 'summary'],
+  'POST /v1/vault/restore': ['vault', 'restore', '--search', '/z', ...why, '--yes'],
+  'POST /v1/vault/purge': ['vault', 'purge', '--search', '/z', ...why, '--yes'],
   'GET /v1/audit': ['audit'],
   'GET /v1/audit/export': ['audit', 'export', 'FILE'],
   'GET /v1/audit/key': ['audit', 'key'],
@@ -170,6 +175,9 @@ beforeAll(async () => {
   await terminal.recourse('groups', 'create', 'Web', ...rule, '--level', 'none')
   const asked = ['propose', 'quarantine-file', '--device', 'web-01', '--path', '/y', '--sha256', aHash, ...why]
   action = (await terminal.json<{ id: string }[]>(...asked))[0]?.id ?? ''
+  const taken = ['propose', 'quarantine-file', '--device', 'web-01', '--path', '/z', '--sha256', aHash, ...why]
+  await terminal.json(...taken, '--approve')
+  await server.fleet.settle()
 })
 afterAll(async () => {
   relay.close()

@@ -162,5 +162,6 @@ function whyLeft(row: ActionRow): string {
   if (!hasEnded(row.status)) return 'It has not ended.'
   const { undo } = specOf(row.action)
   if (row.status === 'succeeded' && 'irreversible' in undo) return undo.irreversible
+  if (row.effect === 'purged') return 'It was purged from the vault; nothing is left to put back.'
   return row.effect === 'reverted' ? 'It was taken back already.' : 'It has no effect in force.'
 }

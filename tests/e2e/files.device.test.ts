@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { filePath, splitPath } from '../../protocol/file-path.ts'
+import { vaultPage } from '../../server/vault/list.ts'
 import { type Stage, setStage } from './stage.ts'
 
 const script = join(import.meta.dirname, 'odd-files-inside.ts')
@@ -119,5 +120,31 @@ describe('files on a real device, quarantined and restored by approved orders', 
     expect(await stage.device.run(['cat', path])).toBe('the first')
     // What was replaced is in the vault under the undo's own id, so that it can be had back too.
     expect(await stage.inForce()).toContain(replaced.id)
+  })
+
+  test('[VLT6] what is purged is listed with its size before, gone from the disk after, and never put back', async () => {
+    const path = '/srv/odd/known-bad'
+    await stage.device.put(path, 'known to be bad')
+    const sha256 = (await stage.device.run(['sha256sum', path])).slice(0, 64)
+    const taken = await stage.act('quarantine-file', { path, sha256 })
+    const listed = await stage.api.get(`/v1/vault?sha256=${sha256}`, vaultPage)
+    expect(listed.items).toMatchObject([{ path, sizeBytes: 15, state: 'held', alike: 1 }])
+    const inVault = () => stage.device.run(['find', '/var/lib/recourse/vault', '-name', `*${taken.id}*`])
+    expect(await inVault()).not.toBe('')
+
+    const params = { quarantine: taken.id, path, sha256 }
+    expect(await stage.preview('purge-quarantine', params)).toMatchObject({ answer: 'ready' })
+    expect(await inVault(), 'a preview destroys nothing').not.toBe('')
+    const wrong = await stage.act('purge-quarantine', { ...params, sha256: 'a'.repeat(64) })
+    expect(wrong).toMatchObject({ status: 'refused', outcome: { code: 'target_changed' } })
+    const purged = await stage.act('purge-quarantine', params)
+    expect(purged).toMatchObject({ status: 'succeeded', effect: 'none', canUndo: false })
+    expect(await inVault()).toBe('')
+    expect(await stage.device.run(['find', '/var/lib/recourse/vault', '-name', `*${sha256}*`])).toBe('')
+
+    const gone = await stage.api.get(`/v1/vault?state=purged&sha256=${sha256}`, vaultPage)
+    expect(gone.items).toMatchObject([{ state: 'purged', goneBy: purged.id }])
+    expect(await stage.inForce()).not.toContain(taken.id)
+    await expect(stage.undo(taken)).rejects.toMatchObject({ code: 'purged' })
   })
 })

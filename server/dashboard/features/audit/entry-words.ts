@@ -38,6 +38,7 @@ const words: Readonly<Record<string, string>> = {
   'action.effect-reverted': 'said an effect is taken back',
   'action.effect-lapsed': 'said an effect has lapsed',
   'action.effect-unknown': 'could not prove an effect',
+  'action.effect-purged': 'said that what it had taken is purged',
   'device.enrolled': 'enrolled',
   'device.enrolled-again': 'enrolled once more',
   'device.moved': 'moved to another group',
