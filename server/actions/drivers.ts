@@ -21,8 +21,11 @@ export interface Wanted {
 
 export const stepRows = 2_000
 
+/** A row without the bytes that were signed, which no list shows. */
+export type ListedRow = Omit<ActionRow, 'leaf' | 'proof'>
+
 export interface Reading {
-  readonly rows: ActionRow[]
+  readonly rows: ListedRow[]
   /** Everything newer than this has been looked at; null when that is everything. */
   readonly reached: Place | null
 }
@@ -105,13 +108,50 @@ export async function endOfStep(
 }
 
 /** The first of what was found down to an end, in their order and each once. */
-export function readingOf(found: readonly ActionRow[], end: number | null, limit: number): Reading {
+export function readingOf(found: readonly ListedRow[], end: number | null, limit: number): Reading {
   const once = [...new Map(found.map((row) => [row.id, row])).values()]
   const rows = once.sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1)).slice(0, limit)
   const last = rows.length === limit ? rows.at(-1) : undefined
   if (last !== undefined) return { rows, reached: [last.created_at, last.id] }
   return { rows, reached: end === null ? null : [end, ''] }
 }
+
+export const listedColumns = [
+  'id',
+  'batch_id',
+  'device_id',
+  'kind',
+  'action',
+  'params',
+  'target_kind',
+  'target_key',
+  'target_label',
+  'status',
+  'effect',
+  'proved_at',
+  'source',
+  'comment',
+  'requested_by',
+  'decided_by',
+  'approval_expires_at',
+  'queue_expires_at',
+  'until',
+  'created_at',
+  'decided_at',
+  'sent_at',
+  'delivered_at',
+  'begun_at',
+  'ended_at',
+  'cancel_requested_at',
+  'cancel_requested_by',
+  'cancel_refused_at',
+  'outcome',
+  'undo_of',
+  'undone_by',
+  'on_conflict',
+  'mandate_id',
+  'revision',
+] as const satisfies readonly (keyof ListedRow)[]
 
 /** Whether rows of the driver are looked at that may not match. */
 export const isSieved = ({ seen, all }: ActionReader, { filter }: Wanted, { column }: Driver): boolean =>

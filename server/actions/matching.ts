@@ -6,12 +6,13 @@ import {
   driverFor,
   endOfStep,
   isSieved,
+  type ListedRow,
+  listedColumns,
   type Reading,
   readingOf,
   rest,
   type Wanted,
 } from './drivers.ts'
-import type { ActionRow } from './life.ts'
 import { finderFor, readFound } from './searching.ts'
 
 /**
@@ -35,7 +36,7 @@ export async function readMatching(
   const { driver, end } = await driverFor(reader, wanted, after)
   const few = driver.column !== null && end === null
   const finder = few ? null : await finderFor(reader, wanted)
-  const rows: ActionRow[] = []
+  const rows: ListedRow[] = []
   let reached = after
   for (let step = 0; step < mostSteps; step++) {
     if (step > 0) await turnOfOthers()
@@ -63,11 +64,11 @@ async function readStep(
 ): Promise<Reading> {
   const sieved = isSieved(reader, wanted, driver)
   const end = sieved ? await endOfStep(reader, wanted, driver, after) : null
-  const found: ActionRow[] = []
+  const found: ListedRow[] = []
   for (const range of driver.ranges) {
     const rows = await reader.seen
       .selectFrom('action')
-      .selectAll()
+      .select(listedColumns)
       .where(range)
       .where((it) => it.and([...between(wanted, after, end), ...rest(it, wanted, driver)]))
       .orderBy('created_at', 'desc')

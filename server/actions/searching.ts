@@ -10,13 +10,14 @@ import {
   contains,
   type Driver,
   endOfStep,
+  type ListedRow,
+  listedColumns,
   type Reading,
   readingOf,
   rest,
   stepRows,
   type Wanted,
 } from './drivers.ts'
-import type { ActionRow } from './life.ts'
 
 /** What the text index and the names of devices say about a text; the other filters stay to be looked at. */
 export interface Finder {
@@ -60,17 +61,17 @@ export async function readFound(
   const end = batches.end === null ? ofDevices : Math.max(batches.end, ofDevices ?? 0)
   const rowsOf = (
     where: (it: ExpressionBuilder<Schema, 'action'>) => ReturnType<typeof it.and>,
-  ): Promise<ActionRow[]> =>
+  ): Promise<ListedRow[]> =>
     reader.seen
       .selectFrom('action')
-      .selectAll()
+      .select(listedColumns)
       .where(where)
       .where((it) => it.and([...between(wanted, after, end), ...rest(it, wanted, driver)]))
       .orderBy('created_at', 'desc')
       .orderBy('id', 'desc')
       .limit(limit)
       .execute()
-  const found: ActionRow[] = []
+  const found: ListedRow[] = []
   if (batches.ids.length > 0) {
     const ofBatches = (it: ExpressionBuilder<Schema, 'action'>) =>
       it.and([

@@ -7,7 +7,7 @@ import { effect, status } from '../../protocol/status.ts'
 import { verdict } from '../decisions/automation.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
 import type { Schema } from '../store/schema.ts'
-import type { ActionRow } from './life.ts'
+import type { ListedRow } from './drivers.ts'
 import { actionSources } from './request.ts'
 import { canBeUndone } from './undo.ts'
 
@@ -63,7 +63,7 @@ export const actionView = z
 export type ActionView = z.infer<typeof actionView>
 
 /** Views of the rows, in their order; looks up what stands in other tables. */
-export async function viewActions(db: Kysely<Schema>, rows: readonly ActionRow[]): Promise<ActionView[]> {
+export async function viewActions(db: Kysely<Schema>, rows: readonly ListedRow[]): Promise<ActionView[]> {
   if (rows.length === 0) return []
   const devices = await db
     .selectFrom('device')
@@ -108,7 +108,7 @@ export async function viewActions(db: Kysely<Schema>, rows: readonly ActionRow[]
 }
 
 function viewOf(
-  row: ActionRow,
+  row: ListedRow,
   { device, contentHash, cause }: Pick<ActionView, 'device' | 'contentHash' | 'cause'>,
 ): ActionView {
   const spec = specOf(row.action)
@@ -151,12 +151,12 @@ function viewOf(
   }
 }
 
-function expiryOf(row: ActionRow): number | null {
+function expiryOf(row: ListedRow): number | null {
   if (row.status === 'pending-approval') return row.approval_expires_at
   return row.status === 'queued' ? row.queue_expires_at : null
 }
 
-function cancelOf(row: ActionRow): ActionView['cancel'] {
+function cancelOf(row: ListedRow): ActionView['cancel'] {
   if (row.cancel_requested_at === null) return null
   const asked = { at: row.cancel_requested_at, by: row.cancel_requested_by ?? '' }
   if (row.status === 'cancelled') return { ...asked, answer: 'cancelled' }
