@@ -4,6 +4,7 @@ import type { ActionDeps } from './actions/deps.ts'
 import { endForGoneDevices, expireOverdue, pruneHistory } from './actions/expiry.ts'
 import { signLastEntry } from './audit/chain.ts'
 import { sweepDeciding } from './deciding.ts'
+import { samplePresence } from './devices/presence-history.ts'
 import { keyLifeMs } from './http/answer-once.ts'
 import { pruneInvestigations } from './investigations/prune.ts'
 import type { Signer } from './keys/signer.ts'
@@ -77,6 +78,7 @@ export const jobs = ({ actions, auditSigner, refresh }: JobsDeps): Job[] => {
         }
       },
     },
+    { name: 'presence', when: '*/30 * * * *', run: () => samplePresence(actions) },
     { name: 'refresh', when: '41 3 * * *', run: refresh },
   ]
 }

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import * as z from 'zod'
 import { timeMs } from '../../protocol/outcome.ts'
 import type { Status } from '../../protocol/status.ts'
+import { presencePoint, presenceSince } from '../devices/presence-history.ts'
 import type { Devices } from '../gateway/seam.ts'
 import type { Schema } from '../store/schema.ts'
 
@@ -43,6 +44,8 @@ export const summaryView = z
     ),
     /** False when the window holds more than was looked at. */
     complete: z.boolean(),
+    /** How many devices were there over the window, as it was written down from time to time; oldest first. */
+    presence: z.array(presencePoint),
     devices: z.strictObject({ active: count, connected: count, isolated: count }),
   })
   .meta({ id: 'Summary' })
@@ -85,6 +88,7 @@ export async function summarise(
     timeToDecide: timeToDecide(rows),
     days: byDay(rows, from, days),
     complete: rows.length < looksAtMost,
+    presence: await presenceSince(read, from),
     devices: await fleet(read, devices),
   }
 }

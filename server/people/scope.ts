@@ -46,6 +46,7 @@ const narrowed = {
   rollout_member: (seen) =>
     `exists (select 1 from ${home}.action as one where one.id = action_id and ${seen('one.device_id')})`,
   device_group: (_, ofGroup) => ofGroup('id'),
+  presence: (_, ofGroup) => ofGroup('group_id'),
   // Folders and contents concern every group that they do not name; an exclusion of a device names that device.
   exclusion: (seen, ofGroup) =>
     `case when kind = 'device' then ${seen('value')} else group_id is null or ${ofGroup('group_id')} end`,

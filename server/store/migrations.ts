@@ -5,6 +5,7 @@ import { type BytesType, defineTables } from './define-tables.ts'
 import { outboundTables } from './outbound-migration.ts'
 import { permissionRename } from './permission-rename-migration.ts'
 import { preferenceTable } from './preference-migration.ts'
+import { presenceTable } from './presence-migration.ts'
 import { queueState } from './queue-state-migration.ts'
 import { rolloutCounts } from './rollout-counts-migration.ts'
 import type { Schema } from './schema.ts'
@@ -26,6 +27,7 @@ export async function migrate(database: Kysely<Schema>, bytes: BytesType): Promi
         '0007-vault': vaultTables(bytes),
         '0008-search': searchTables(bytes),
         '0009-rollout-counts': rolloutCounts(bytes),
+        '0010-presence': presenceTable(bytes),
       }),
     },
   })

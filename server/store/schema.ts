@@ -31,6 +31,7 @@ export interface Schema extends DecidingSchema, OutboundSchema, VaultSchema {
   setting: SettingTable
   text_waiting: TextWaitingTable
   preference: PreferenceTable
+  presence: PresenceTable
 }
 
 export interface DeviceTable {
@@ -296,4 +297,12 @@ export interface PreferenceTable {
 export interface TextWaitingTable {
   id: BatchId
   created_at: number
+}
+
+/** How many devices of a group there were at a moment, and how many of them were connected. */
+export interface PresenceTable {
+  at: number
+  group_id: DeviceGroupId
+  active: number
+  connected: number
 }

@@ -6,6 +6,7 @@ import type { TimeChartProps } from './time-chart.tsx'
 // Nobody waits for a picture: what it shows stands beside it in words.
 const TimeChart = lazy(() => import('./time-chart.tsx').then((it) => ({ default: it.TimeChart })))
 
+const momentName = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 const dayName = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short' })
 
 const wordOf = (value: number | null, format: (value: number) => string): string =>
@@ -45,7 +46,7 @@ export const DaySeries = ({
           <table>
             <thead>
               <tr>
-                <th scope="col">Day</th>
+                <th scope="col">{chart.moments ? 'Moment' : 'Day'}</th>
                 {series.map((it) => (
                   <th key={it.name} scope="col">
                     {it.name}
@@ -56,7 +57,7 @@ export const DaySeries = ({
             <tbody>
               {some.map(([day, at]) => (
                 <tr key={day}>
-                  <th scope="row">{dayName.format(day)}</th>
+                  <th scope="row">{(chart.moments ? momentName : dayName).format(day)}</th>
                   {series.map((it) => (
                     <td key={it.name}>{wordOf(it.values[at] ?? null, chart.format)}</td>
                   ))}

@@ -39,6 +39,7 @@ export interface Summary {
     readonly decideMs: number | null
   }[]
   readonly complete: boolean
+  readonly presence: readonly { readonly at: number; readonly active: number; readonly connected: number }[]
   readonly devices: { readonly active: number; readonly connected: number; readonly isolated: number }
 }
 
@@ -331,8 +332,25 @@ const Holds = ({ summary }: { summary: Summary }) => {
   )
 }
 
-const Fleet = ({ summary: { devices } }: { summary: Summary }) => {
+const Fleet = ({ summary: { devices, presence } }: { summary: Summary }) => {
   const absent = devices.active - devices.connected
+  const moments = useMemo(() => presence.map((it) => it.at), [presence])
+  const series = useMemo(
+    () => [
+      { name: 'Connected', colour: '--tone-good', values: presence.map((it) => it.connected) },
+      { name: 'Enrolled', colour: '--tone-rest', values: presence.map((it) => it.active) },
+    ],
+    [presence],
+  )
+  const fewest = Math.min(...presence.map((it) => it.connected))
+  const told = [
+    <Link key="connected" to="/devices" search={{ show: 'connected' }}>
+      {devices.connected} connected now, {fewest} when they were fewest
+    </Link>,
+    <Link key="all" to="/devices">
+      {plural(devices.active, 'device')} enrolled
+    </Link>,
+  ]
   return (
     <section className={classes.card}>
       <h2>
@@ -345,6 +363,11 @@ const Fleet = ({ summary: { devices } }: { summary: Summary }) => {
           { name: 'Absent', count: absent, tone: 'rest', devices: 'absent' },
         ]}
       />
+      {presence.length < 2 ? null : (
+        <div className={classes.presence}>
+          <DaySeries title="Presence" days={moments} series={series} told={told} form="line" format={whole} moments />
+        </div>
+      )}
       {devices.isolated === 0 ? null : (
         <p className={classes.isolated}>
           <Icon name="isolated" size={18} />

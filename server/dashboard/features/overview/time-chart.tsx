@@ -13,19 +13,27 @@ export interface Series {
 }
 
 export interface TimeChartProps {
-  /** Beginning of each day, milliseconds since 1970. */
+  /** Beginning of each day, or each moment, milliseconds since 1970. */
   readonly days: readonly number[]
   readonly series: readonly Series[]
   /** `bars` are stacked on one another; a `line` goes past days without a value. */
   readonly form: 'bars' | 'line'
   readonly format: (value: number) => string
+  /** Several of them lie in one day. */
+  readonly moments?: boolean
 }
 
 const height = 180
+const momentName = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+})
 const dayName = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' })
 
 /** Values day by day, to look at and to point at. It is hidden from those who do not see it: the same numbers stand in a table beside it. */
-export const TimeChart = ({ days, series, form, format }: TimeChartProps) => {
+export const TimeChart = ({ days, series, form, format, moments = false }: TimeChartProps) => {
   const box = useRef<HTMLDivElement>(null)
   const scheme = useComputedColorScheme()
   const [at, setAt] = useState<number | null>(null)
@@ -60,7 +68,7 @@ export const TimeChart = ({ days, series, form, format }: TimeChartProps) => {
           grid: { show: false },
           size: 26,
           space: 64,
-          incrs: [1, 2, 5, 7, 10, 14],
+          incrs: [1, 2, 5, 7, 10, 14, 24, 48, 60, 96, 120, 240],
           values: (_, splits) => splits.map((it) => (days[it] === undefined ? '' : dayName.format(days[it]))),
         },
         {
@@ -84,7 +92,7 @@ export const TimeChart = ({ days, series, form, format }: TimeChartProps) => {
                   points: { show: false },
                   ...(bars === undefined ? {} : { paths: bars }),
                 }
-              : { width: 2, spanGaps: true, points: { show: true, size: 5, fill: colour(it.colour) } }),
+              : { width: 2, spanGaps: true, points: { show: !moments, size: 5, fill: colour(it.colour) } }),
           }),
         ),
       ],
@@ -98,7 +106,7 @@ export const TimeChart = ({ days, series, form, format }: TimeChartProps) => {
       observer.disconnect()
       chart.destroy()
     }
-  }, [days, series, form, format, scheme])
+  }, [days, series, form, format, moments, scheme])
   const day = at === null ? undefined : days[at]
   return (
     <div aria-hidden="true">
@@ -106,7 +114,7 @@ export const TimeChart = ({ days, series, form, format }: TimeChartProps) => {
       <p className={classes.reading}>
         {at === null || day === undefined
           ? 'Point at a day to read it.'
-          : `${dayName.format(day)}: ${series.map((it) => reading(it, at, format)).join(', ')}`}
+          : `${(moments ? momentName : dayName).format(day)}: ${series.map((it) => reading(it, at, format)).join(', ')}`}
       </p>
     </div>
   )
