@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seeded } from '../../agent/host/model/seed.ts'
@@ -7,6 +7,7 @@ import type { Arrival } from '../device/hearing.ts'
 import { createHostileDevice, type HostileDevice } from '../device/hostile.ts'
 import { type Profile, profileOf } from '../device/profile.ts'
 import { openEnrolWay, openRelay, type Place } from '../network/relay.ts'
+import { openFiles } from '../report/usage.ts'
 import type { Command, GrowPlan, Member, Shard, ShardOptions } from './shard.ts'
 
 /** Enrolments under way at a time: each costs two handshakes and a key. */
@@ -179,11 +180,3 @@ const enrolWay = async (to: Place): Promise<Place & { close(): void }> =>
 
 /** Journals lie in memory where the system offers that: what is proven here is the death of agents, not of disks. */
 const memoryFolder = (): string => (existsSync('/dev/shm') ? '/dev/shm' : tmpdir())
-
-export const openFiles = (pid: number | 'self' = 'self'): number => {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).length
-  } catch {
-    return 0
-  }
-}

@@ -1,4 +1,5 @@
 import type { Spread } from './latency.ts'
+import type { UsageSummary } from './usage.ts'
 
 /** A promise that did not hold, and where in the run that was seen. */
 export interface Violation {
@@ -37,13 +38,7 @@ export interface Report {
     readonly hostileTries: number
   }
   /** Of a control plane of our own; null for another one. Growth is a share in an hour. */
-  readonly plane: {
-    readonly rssBytes: number
-    readonly rssPeakBytes: number
-    readonly openFiles: number
-    readonly rssGrowthPerHour: number | null
-    readonly openFilesGrowthPerHour: number | null
-  } | null
+  readonly plane: UsageSummary | null
   /** Each invariant, how often it was looked at, and how often it did not hold. */
   readonly invariants: Readonly<Record<string, { readonly looked: number; readonly failed: number }>>
   /** The first of them; a broken promise tends to break many times. */

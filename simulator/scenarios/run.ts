@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { seeded } from '../../agent/host/model/seed.ts'
 import type { ActionId } from '../../protocol/ids.ts'
 import { type Mix, plainMix } from '../device/profile.ts'
 import type { Plane } from '../fleet/control-plane.ts'
 import { type Fleet, openFleet } from '../fleet/fleet.ts'
-import { openFiles } from '../fleet/local-shard.ts'
 import type { Operator, Row } from '../fleet/operator.ts'
 import { auditFault } from '../invariants/audit.ts'
 import { openBook } from '../invariants/book.ts'
@@ -12,7 +10,7 @@ import { always, atRest, type World } from '../invariants/invariants.ts'
 import { spreadOf } from '../report/latency.ts'
 import type { Progress } from '../report/progress.ts'
 import type { Report, Violation } from '../report/report.ts'
-import { growthPerHour, type Sample } from '../report/slope.ts'
+import { openUsage } from '../report/usage.ts'
 import { allConnected, mend, pause, type Scenario, type Stage } from './stage.ts'
 
 export interface RunOptions {
@@ -131,8 +129,8 @@ export async function runScenario(options: RunOptions): Promise<Report> {
     if (scenario.leavesNothing) note('everything was taken back', leftOver(world))
     const fault = await auditFault(operator)
     note('the audit chain is whole', fault === null ? [] : [fault])
-    if (scenario.staysFlat === true)
-      note('memory and open files stay flat', growing(sampling.plane(), performance.now() - began))
+    const isLong = performance.now() - began >= longEnoughMs
+    if (scenario.staysFlat === true) note('memory and open files stay flat', isLong ? sampling.usage.growing() : [])
     const counts = await fleet.counts()
     const entries = [...book.entries.values()]
     const waits = (end: (entry: (typeof entries)[number]) => number | null) =>
@@ -165,7 +163,7 @@ export async function runScenario(options: RunOptions): Promise<Report> {
         cuts: counts.cuts,
         hostileTries: counts.hostileTries,
       },
-      plane: sampling.plane(),
+      plane: sampling.usage.summary(),
       invariants: Object.fromEntries(looked),
       violations,
     }
@@ -204,19 +202,8 @@ const leftOver = ({ inForce, members }: World): string[] => {
     .map(({ id, action, device, effect }) => `${action} ${id} on ${device.name} is ${effect}`)
 }
 
+/** Nothing can be said of a short run: it warms up all the time. */
 const longEnoughMs = 10 * 60_000
-const mostGrowthPerHour = 0.25
-
-/** What grows by more than a quarter in an hour; nothing can be said of a short run. */
-function growing(plane: Report['plane'], durationMs: number): string[] {
-  if (plane === null || durationMs < longEnoughMs) return []
-  const { rssGrowthPerHour, openFilesGrowthPerHour } = plane
-  return Object.entries({ memory: rssGrowthPerHour, 'open files': openFilesGrowthPerHour }).flatMap(([what, share]) =>
-    share !== null && share > mostGrowthPerHour
-      ? [`${what} of the control plane grows by ${Math.round(share * 100)} % an hour`]
-      : [],
-  )
-}
 
 const tally = (words: readonly string[]): Record<string, number> => {
   const counts: Record<string, number> = {}
@@ -236,8 +223,7 @@ interface Sampled {
 
 /** Looks once a second at how far everything is, and what the control plane uses. */
 function startSampling({ plane, fleet, book, progress, began, step, broken }: Sampled) {
-  const rss: Sample[] = []
-  const files: Sample[] = []
+  const usage = openUsage()
   let running: Promise<void> = Promise.resolve()
   const look = async () => {
     for (const { id, at } of await fleet.arrivals()) book.arrived(id, at)
@@ -245,10 +231,7 @@ function startSampling({ plane, fleet, book, progress, began, step, broken }: Sa
     progress.counted({ step: step(), counts, book, broken: broken() })
     const pid = plane.own?.pid() ?? null
     if (pid === null) return
-    const at = (performance.now() - began) / 1_000
-    const bytes = rssOf(pid)
-    if (bytes > 0) rss.push({ at, value: bytes })
-    if (bytes > 0) files.push({ at, value: openFiles(pid) })
+    usage.look(pid, (performance.now() - began) / 1_000)
   }
   const now = () => {
     running = running.then(look, look)
@@ -260,26 +243,6 @@ function startSampling({ plane, fleet, book, progress, began, step, broken }: Sa
   return {
     now,
     stop: () => clearInterval(timer),
-    plane: () =>
-      rss.length === 0
-        ? null
-        : {
-            rssBytes: rss.at(-1)?.value ?? 0,
-            rssPeakBytes: Math.max(...rss.map(({ value }) => value)),
-            openFiles: files.at(-1)?.value ?? 0,
-            // The first third is warming up.
-            rssGrowthPerHour: growthPerHour(rss.slice(Math.floor(rss.length / 3))),
-            openFilesGrowthPerHour: growthPerHour(files.slice(Math.floor(files.length / 3))),
-          },
-  }
-}
-
-const pageBytes = 4_096
-
-function rssOf(pid: number): number {
-  try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1] ?? 0) * pageBytes
-  } catch {
-    return 0
+    usage,
   }
 }
