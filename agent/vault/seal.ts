@@ -139,12 +139,44 @@ async function writeBlob(folder: VaultFolder, item: ItemKey, plain: OpenFile, na
   const cipher = await cipherOf(folder.key, header)
   const buffer = new Uint8Array(Math.min(chunkBytes, sizeBytes))
   const sealAt = (index: number) => cipher.seal(index, readChunk(plain, buffer, index * chunkBytes, sizeBytes))
+  const early = flushedEarly(blob)
   blob.write(header.bytes, 0)
-  await inOrder(chunkCount(sizeBytes, chunkBytes), sealAt, (sealed, index) => {
-    blob.write(sealed, headerBytes + index * (chunkBytes + tagBytes))
-  })
+  try {
+    await inOrder(chunkCount(sizeBytes, chunkBytes), sealAt, (sealed, index) => {
+      blob.write(sealed, headerBytes + index * (chunkBytes + tagBytes))
+      early.wrote(sealed.length)
+    })
+  } finally {
+    await early.done()
+  }
   await settledWith(blob, sizeBytes, () => verifyWritten(folder, item, blob))
 }
+
+/**
+ * Has the disk begin with what is written while the rest is still being sealed; otherwise it would have all of it to do at the end. Nothing
+ * is promised by that, {@link settledWith} does; so a failure here is left to be met there.
+ */
+function flushedEarly(blob: OpenFile) {
+  let unflushed = 0
+  let flushing: Promise<void> | null = null
+  return {
+    wrote(bytes: number) {
+      unflushed += bytes
+      if (flushing !== null || unflushed < earlyBytes) return
+      unflushed = 0
+      flushing = blob
+        .flush()
+        .catch(() => undefined)
+        .finally(() => {
+          flushing = null
+        })
+    },
+    /** Before the file is closed. */
+    done: async () => void (await flushing),
+  }
+}
+
+const earlyBytes = 8 * 1024 * 1024
 
 async function verifyWritten(folder: VaultFolder, { sha256 }: ItemKey, blob: OpenFile): Promise<void> {
   try {
