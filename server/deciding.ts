@@ -2,6 +2,7 @@ import type { Transaction } from 'kysely'
 import type { DeviceId } from '../protocol/ids.ts'
 import type { ActionDeps } from './actions/deps.ts'
 import { joinWaiting, sweepAlerts, takeDeviceAlert } from './alerts/intake.ts'
+import { finishRegrouping } from './groups/groups.ts'
 import { placeDevice } from './groups/membership.ts'
 import { followInvestigations, sweepInvestigations } from './investigations/progress.ts'
 import { reconsiderDevices } from './investigations/reconsider.ts'
@@ -38,6 +39,7 @@ export async function deviceChanged(
 
 /** Finishes what a crash may have cut and what only time brings about; runs at the start and every minute. */
 export async function sweepDeciding(deps: ActionDeps): Promise<void> {
+  await finishRegrouping(deps)
   await sweepAlerts(deps)
   await sweepInvestigations(deps)
   await sweepRollouts(deps)

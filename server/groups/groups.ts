@@ -13,12 +13,13 @@ import { plainName } from '../people/tokens.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
 import type { Schema } from '../store/schema.ts'
 import { firstMatch, type GroupRule, groupRule, matchesRule } from './match.ts'
-import { type GroupRow, listGroups, matchableDevices, placeAllDevices, rankedOnly } from './membership.ts'
+import { type GroupRow, listGroups, matchableDevices, placedUpTo, placeNextDevices, rankedOnly } from './membership.ts'
 
 /**
  * INVARIANTS
  * - Ranks are 1, 2, 3 … without gaps; the default group has none, is last, and is never deleted (POL3).
- * - A change of rules or ranks and the moves of devices that follow from it are one transaction.
+ * - A change of rules or ranks and the moves of the first thousand devices that follow from it are one transaction; the moves of the
+ *   others are promised in it and follow by themselves, also after a restart (membership.ts).
  */
 
 const mostGroups = 1_000
@@ -306,9 +307,18 @@ async function membersOf(transaction: Transaction<Schema>, id: DeviceGroupId): P
   return rows.map((row) => row.id)
 }
 
-/** Places all devices anew; only what is not decided yet is looked at again for those that moved. */
-async function regroup(deps: ActionDeps, transaction: Transaction<Schema>): Promise<void> {
-  await reconsiderDevices(deps, transaction, await placeAllDevices(deps, transaction))
+/** Begins to place all devices anew; only what is not decided yet is looked at again for those that moved. */
+const regroup = async (deps: ActionDeps, transaction: Transaction<Schema>): Promise<void> =>
+  reconsiderDevices(deps, transaction, await placeNextDevices(deps, transaction, ''))
+
+/** Places what devices are left after a change of rules or ranks, a page to a write, and lets others write between. */
+export async function finishRegrouping(deps: ActionDeps): Promise<void> {
+  while ((await placedUpTo(deps.store.read)) !== null) {
+    await deps.store.write(async (transaction) => {
+      const after = await placedUpTo(transaction)
+      if (after !== null) await reconsiderDevices(deps, transaction, await placeNextDevices(deps, transaction, after))
+    })
+  }
 }
 
 async function record(

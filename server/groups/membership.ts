@@ -12,7 +12,13 @@ import { firstMatch, type GroupRule, groupRule, type MatchedDevice } from './mat
 /**
  * INVARIANTS
  * - A device belongs to exactly one group: the one its row names, or the default group when it names none (POL3).
- * - Whatever changes what groups match by (enrolment, facts, name, tags, rules, ranks) places the device in the same transaction.
+ * - What changes one device (enrolment, facts, name, tags) places it in the same transaction.
+ * - What changes rules or ranks places every device anew, in the order of their ids and a page to a transaction, so that other writes
+ *   come between. How far that is stands in the store from the very transaction of the change until the last page; a server that dies
+ *   goes on from there, and a further change begins from the front. A page is placed by the rules as they are then, so placing one
+ *   twice is placing it once.
+ * - Nothing is decided by a group that a device is about to leave: where its page has not come yet, its group is read from the rules.
+ *   Who may see it follows when its page comes; a device whose group is gone is meanwhile seen only by who sees every device.
  */
 
 export type GroupRow = Selectable<DeviceGroupTable>
@@ -46,17 +52,31 @@ export const rankedOnly = (groups: readonly GroupRow[]): RankedGroup[] =>
     rank === null ? [] : [{ id, name, rank, rule: groupRule.parse(JSON.parse(rule)) }],
   )
 
-/** The group a device belongs to. */
+/** The group a device belongs to by the rules there are now. */
 export async function groupOf(db: Kysely<Schema>, device: DeviceId): Promise<GroupRow> {
-  const row = await db.selectFrom('device').select('group_id').where('id', '=', device).executeTakeFirst()
+  const row = await db.selectFrom('device').select(placeableColumns).where('id', '=', device).executeTakeFirst()
+  const placed = await placedUpTo(db)
+  const belongs =
+    row === undefined || placed === null || device <= placed
+      ? row?.group_id
+      : firstMatch(matchable(row), rankedOnly(await listGroups(db)))?.id
   return db
     .selectFrom('device_group')
     .selectAll()
-    .where('id', '=', row?.group_id ?? (defaultGroupId as DeviceGroupId))
+    .where('id', '=', belongs ?? (defaultGroupId as DeviceGroupId))
     .executeTakeFirstOrThrow()
 }
 
+const placing = 'group-placing'
+
+/** The last device that was placed by the rules there are now; null when all are. */
+export async function placedUpTo(db: Kysely<Schema>): Promise<DeviceId | null> {
+  const row = await db.selectFrom('setting').select('value').where('name', '=', placing).executeTakeFirst()
+  return row === undefined ? null : (row.value as DeviceId)
+}
+
 const pageSize = 1_000
+const placeableColumns = ['id', 'name', 'platform', 'tags', 'group_id', 'host_key'] as const
 
 interface Placeable extends MatchedDevice {
   readonly id: DeviceId
@@ -71,7 +91,7 @@ export async function* matchableDevices(db: Kysely<Schema>): AsyncGenerator<Plac
   while (true) {
     const rows = await db
       .selectFrom('device')
-      .select(['id', 'name', 'platform', 'tags', 'group_id', 'host_key'])
+      .select(placeableColumns)
       .where('status', '=', 'active')
       .where('id', '>', after)
       .orderBy('id')
@@ -124,12 +144,33 @@ export async function placeDevice(
   return (await move(deps, transaction, [matchable({ ...row, host_key: host })], groups)).length > 0
 }
 
-/** Puts every device into its group after rules or ranks have changed. Answers which were moved. */
-export async function placeAllDevices(deps: MembershipDeps, transaction: Transaction<Schema>): Promise<DeviceId[]> {
-  const groups = rankedOnly(await listGroups(transaction))
-  const devices: Placeable[] = []
-  for await (const device of matchableDevices(transaction)) devices.push(device)
-  return move(deps, transaction, devices, groups)
+/**
+ * Puts the next page of devices into their groups, beginning after `after`, and writes down how far that is. Answers which were moved.
+ * `''` begins from the front, as rules or ranks have changed.
+ */
+export async function placeNextDevices(
+  deps: MembershipDeps,
+  transaction: Transaction<Schema>,
+  after: DeviceId | '',
+): Promise<DeviceId[]> {
+  const rows = await transaction
+    .selectFrom('device')
+    .select(placeableColumns)
+    .where('status', '=', 'active')
+    .where('id', '>', after as DeviceId)
+    .orderBy('id')
+    .limit(pageSize)
+    .execute()
+  const value = rows.length < pageSize ? undefined : rows.at(-1)?.id
+  if (value === undefined) await transaction.deleteFrom('setting').where('name', '=', placing).execute()
+  else {
+    await transaction
+      .insertInto('setting')
+      .values({ name: placing, value })
+      .onConflict((it) => it.column('name').doUpdateSet({ value }))
+      .execute()
+  }
+  return move(deps, transaction, rows.map(matchable), rankedOnly(await listGroups(transaction)))
 }
 
 const movesPerEntry = 500

@@ -16,6 +16,7 @@ import {
   changeGroup,
   createGroup,
   deleteGroup,
+  finishRegrouping,
   groupChange,
   groupView,
   groupWish,
@@ -36,6 +37,9 @@ export function groupRoutes(bare: FastifyInstance, deps: ActionDeps): void {
   const mustManage = (caller: Caller) => {
     if (!caller.permissions.has('security-settings')) throw new RecourseError('forbidden')
   }
+  /** What is left to place after a change is placed behind the answer; the sweep does it where this one dies. */
+  const follow = () =>
+    void finishRegrouping(deps).catch((err: unknown) => deps.log.error({ err }, 'devices wait to be placed'))
   const viewOne = async (transaction: Transaction<Schema>, id: DeviceGroupId) =>
     (await viewGroups(transaction)).find((group) => group.id === id)
 
@@ -55,7 +59,7 @@ export function groupRoutes(bare: FastifyInstance, deps: ActionDeps): void {
       answerOnce(deps, request, reply, async (transaction, caller) => {
         mustManage(caller)
         const id = await createGroup(deps, transaction, caller, request.body)
-        return { status: 201, body: await viewOne(transaction, id) }
+        return { status: 201, body: await viewOne(transaction, id), after: follow }
       }),
   )
 
@@ -85,7 +89,7 @@ export function groupRoutes(bare: FastifyInstance, deps: ActionDeps): void {
       answerOnce(deps, request, reply, async (transaction, caller) => {
         mustManage(caller)
         await changeGroup(deps, transaction, caller, request.params.id, request.body)
-        return { status: 200, body: await viewOne(transaction, request.params.id) }
+        return { status: 200, body: await viewOne(transaction, request.params.id), after: follow }
       }),
   )
 
@@ -104,7 +108,7 @@ export function groupRoutes(bare: FastifyInstance, deps: ActionDeps): void {
       answerOnce(deps, request, reply, async (transaction, caller) => {
         mustManage(caller)
         await moveGroup(deps, transaction, caller, request.params.id, request.body.before)
-        return { status: 200, body: { groups: await viewGroups(transaction) } }
+        return { status: 200, body: { groups: await viewGroups(transaction) }, after: follow }
       }),
   )
 
@@ -115,7 +119,7 @@ export function groupRoutes(bare: FastifyInstance, deps: ActionDeps): void {
       answerOnce(deps, request, reply, async (transaction, caller) => {
         mustManage(caller)
         await deleteGroup(deps, transaction, caller, request.params.id)
-        return { status: 200, body: {} }
+        return { status: 200, body: {}, after: follow }
       }),
   )
 
