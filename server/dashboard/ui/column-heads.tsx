@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type MouseEvent, type TouchEvent, useState } from 'react'
+import { type KeyboardEvent, type MouseEvent, memo, type TouchEvent, useState } from 'react'
 import { flushSync } from 'react-dom'
 import classes from './data-table.module.css'
 import { Icon } from './icon.tsx'
@@ -9,7 +9,11 @@ const keyStep = 16
 type Head = ReturnType<TableLayout<never>['table']['getFlatHeaders']>[number]
 
 /** The heads of the columns: pressed they sort, dragged to another place they reorder, their right edge resizes by pointer or arrow keys. */
-export function ColumnHeads<Row>({ layout: { table, columns, unsorted } }: { layout: TableLayout<Row> }) {
+export const ColumnHeads = memo(function ColumnHeads({
+  layout: { table, columns, unsorted },
+}: {
+  layout: Pick<TableLayout<never>, 'table' | 'columns' | 'unsorted'>
+}) {
   const [dragged, setDragged] = useState<string | null>(null)
   const [over, setOver] = useState<string | null>(null)
   const startResize = (event: MouseEvent<HTMLElement> | TouchEvent<HTMLElement>, header: Head) => {
@@ -34,8 +38,9 @@ export function ColumnHeads<Row>({ layout: { table, columns, unsorted } }: { lay
       const at = without.indexOf(before)
       return [...without.slice(0, at), id, ...without.slice(at)]
     })
+  const headers = new Map(table.getFlatHeaders().map((it) => [it.column.id, it]))
   return columns.map(({ id, head }) => {
-    const header = table.getFlatHeaders().find((it) => it.column.id === id)
+    const header = headers.get(id)
     if (header === undefined) return null
     const { column } = header
     const sorted = column.getIsSorted()
@@ -101,4 +106,4 @@ export function ColumnHeads<Row>({ layout: { table, columns, unsorted } }: { lay
       </div>
     )
   })
-}
+})

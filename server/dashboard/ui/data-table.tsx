@@ -184,7 +184,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
                 selected={selection?.ids.has(id) ?? false}
                 active={id === active}
                 dimmed={props.dimmed?.(row) ?? false}
-                name={props.nameOf(row)}
+                nameOf={props.nameOf as (row: unknown) => string}
                 onPick={pick}
                 onOpen={open}
               />
@@ -209,7 +209,7 @@ interface TableRowProps {
   readonly selected: boolean
   readonly active: boolean
   readonly dimmed: boolean
-  readonly name: string
+  readonly nameOf: (row: unknown) => string
   onPick(row: unknown, reach: Reach): void
   onOpen(row: unknown): void
 }
@@ -225,7 +225,7 @@ const sameRow = (a: TableRowProps, b: TableRowProps): boolean =>
   (a.compact === null) === (b.compact === null)
 
 const TableRow = memo(function TableRow(props: TableRowProps) {
-  const { id, row, index, top, columns, compact, selectable, selected, active, dimmed, name, onPick, onOpen } = props
+  const { id, row, index, top, columns, compact, selectable, selected, active, dimmed, nameOf, onPick, onOpen } = props
   const onClick = (event: MouseEvent) => {
     if ((event.target as HTMLElement).closest('a, button, input, label') !== null) return
     // Selecting text in a row is not opening it.
@@ -255,7 +255,7 @@ const TableRow = memo(function TableRow(props: TableRowProps) {
             checked={selected}
             onClick={(event) => onPick(row, event.shiftKey ? 'range' : 'one')}
             onChange={() => undefined}
-            aria-label={`Select ${name}`}
+            aria-label={`Select ${nameOf(row)}`}
           />
         </div>
       ) : null}

@@ -98,7 +98,8 @@ export function useTableLayout<Row>(
       change({ sort: first === undefined ? null : { column: first.id, descending: first.desc } })
     },
   })
-  return useMemo(() => {
+  // Rows are drawn anew when these change, so they hang on the choice alone and not on the table, which is another after each drawing.
+  const shape = useMemo(() => {
     const known = new Map(columns.map((it) => [it.id, it]))
     const shown = choice.order.filter((id) => !choice.hidden.includes(id)).flatMap((id) => known.get(id) ?? [])
     const widthOf = (it: Column<Row>) => choice.widths[it.id] ?? it.width
@@ -108,15 +109,13 @@ export function useTableLayout<Row>(
       return grows ? `minmax(${widthOf(it)}px, ${widthOf(it)}fr)` : `${widthOf(it)}px`
     })
     return {
-      table,
       columns: shown,
       template: [...(selectable ? [`${checkWidth}px`] : []), ...cells].join(' '),
       minWidth: shown.reduce((sum, it) => sum + widthOf(it), selectable ? checkWidth : 0),
-      sort: unsorted === undefined ? choice.sort : null,
-      unsorted,
       reset: () => setTableChoice(name, null),
     }
-  }, [table, columns, choice, selectable, name, unsorted])
+  }, [columns, choice, selectable, name])
+  return { ...shape, table, sort: unsorted === undefined ? choice.sort : null, unsorted }
 }
 
 const clamp = (width: number): number => Math.round(Math.max(narrowest, Math.min(widest, width)))

@@ -1,7 +1,7 @@
 import { Skeleton } from '@mantine/core'
 import { queryOptions, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { type ReactNode, useMemo } from 'react'
+import type { ReactNode } from 'react'
 import { get } from '../../app/api.ts'
 import { useNow } from '../../ui/clock.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
@@ -12,45 +12,11 @@ import { ago, span, When } from '../../ui/time.tsx'
 import type { Page } from '../actions/queries.ts'
 import { EffectMark } from '../actions/status.tsx'
 import { plural } from '../actions/words.ts'
-import { DaySeries } from './day-series.tsx'
+import { Go, type Target } from './go.tsx'
 import classes from './overview.module.css'
+import { Decisions, DecisionTime, Fleet } from './pictures.tsx'
 import { ShareBar } from './share-bar.tsx'
-
-/** What `GET /v1/summary` answers. */
-export interface Summary {
-  readonly pending: { readonly count: number; readonly oldestAt: number | null; readonly expireWithinADay: number }
-  readonly inForce: { readonly total: number; readonly unproven: number }
-  readonly conflicts: number
-  readonly failures: number
-  readonly outcomes: {
-    readonly succeeded: number
-    readonly failed: number
-    readonly refused: number
-    readonly conflict: number
-  }
-  readonly undone: number
-  readonly timeToDecide: { readonly median: number; readonly slowest10: number } | null
-  readonly days: readonly {
-    readonly start: number
-    readonly asked: number
-    readonly approved: number
-    readonly rejected: number
-    readonly undone: number
-    readonly decideMs: number | null
-  }[]
-  readonly complete: boolean
-  readonly presence: readonly { readonly at: number; readonly active: number; readonly connected: number }[]
-  readonly devices: { readonly active: number; readonly connected: number; readonly isolated: number }
-}
-
-const windowDays = 30
-
-const summaryQuery = queryOptions({
-  queryKey: ['actions', 'summary'],
-  queryFn: ({ signal }) =>
-    get<Summary>('/v1/summary', { days: windowDays, offset: -new Date().getTimezoneOffset() }, signal),
-  refetchInterval: 60_000,
-})
+import { type Summary, summaryQuery, windowDays } from './summary.ts'
 
 const newestInForce = queryOptions({
   queryKey: ['actions', 'of-device', 'all', 'in-force'],
@@ -106,14 +72,6 @@ export const OverviewPage = () => {
     </div>
   )
 }
-
-type Target = { readonly view: 'pending' | 'history' | 'in-force'; readonly search?: Readonly<Record<string, string>> }
-
-const Go = ({ to, children, className }: { to: Target; children: ReactNode; className?: string | undefined }) => (
-  <Link to="/actions/$view" params={{ view: to.view }} search={(to.search ?? {}) as never} className={className}>
-    {children}
-  </Link>
-)
 
 /** What somebody should look at, the most urgent first; or that there is nothing. */
 const Needs = ({ summary }: { summary: Summary }) => {
@@ -190,62 +148,6 @@ const Needs = ({ summary }: { summary: Summary }) => {
           ))}
         </ul>
       )}
-    </section>
-  )
-}
-
-const whole = (value: number): string => value.toLocaleString()
-
-const Decisions = ({ summary: { days } }: { summary: Summary }) => {
-  const sum = (kind: 'approved' | 'undone' | 'rejected') => days.reduce((all, it) => all + it[kind], 0)
-  const starts = useMemo(() => days.map((it) => it.start), [days])
-  const series = useMemo(
-    () => [
-      { name: 'Approved', colour: '--accent', values: days.map((it) => it.approved) },
-      { name: 'Taken back', colour: '--tone-odd', values: days.map((it) => it.undone) },
-      { name: 'Rejected', colour: '--tone-rest', values: days.map((it) => it.rejected) },
-    ],
-    [days],
-  )
-  const told = [
-    <Go key="approved" to={{ view: 'history', search: { kind: 'do' } }}>
-      {whole(sum('approved'))} approved
-    </Go>,
-    <Go key="undone" to={{ view: 'history', search: { kind: 'undo' } }}>
-      {whole(sum('undone'))} taken back
-    </Go>,
-    <Go key="rejected" to={{ view: 'history', search: { status: 'rejected' } }}>
-      {whole(sum('rejected'))} rejected
-    </Go>,
-  ]
-  return (
-    <section className={classes.card}>
-      <h2>
-        Decisions per day <span className={classes.quiet}>last {windowDays} days</span>
-      </h2>
-      <DaySeries title="Decisions per day" days={starts} series={series} told={told} form="bars" format={whole} />
-    </section>
-  )
-}
-
-const DecisionTime = ({ summary: { days, timeToDecide } }: { summary: Summary }) => {
-  const starts = useMemo(() => days.map((it) => it.start), [days])
-  const series = useMemo(
-    () => [{ name: 'Middle of the day', colour: '--tone-move', values: days.map((it) => it.decideMs) }],
-    [days],
-  )
-  if (timeToDecide === null) return null
-  const told = [
-    <Go key="decide" to={{ view: 'history' }}>
-      {span(timeToDecide.median)} in the middle of all, {span(timeToDecide.slowest10)} for the slowest tenth
-    </Go>,
-  ]
-  return (
-    <section className={`${classes.card} ${classes.times}`}>
-      <h2>
-        Time to decide <span className={classes.quiet}>from the request to the decision</span>
-      </h2>
-      <DaySeries title="Time to decide" days={starts} series={series} told={told} form="line" format={span} />
     </section>
   )
 }
@@ -327,54 +229,6 @@ const Holds = ({ summary }: { summary: Summary }) => {
             </li>
           ))}
         </ul>
-      )}
-    </section>
-  )
-}
-
-const Fleet = ({ summary: { devices, presence } }: { summary: Summary }) => {
-  const absent = devices.active - devices.connected
-  const moments = useMemo(() => presence.map((it) => it.at), [presence])
-  const series = useMemo(
-    () => [
-      { name: 'Connected', colour: '--tone-good', values: presence.map((it) => it.connected) },
-      { name: 'Enrolled', colour: '--tone-rest', values: presence.map((it) => it.active) },
-    ],
-    [presence],
-  )
-  const fewest = Math.min(...presence.map((it) => it.connected))
-  const told = [
-    <Link key="connected" to="/devices" search={{ show: 'connected' }}>
-      {devices.connected} connected now, {fewest} when they were fewest
-    </Link>,
-    <Link key="all" to="/devices">
-      {plural(devices.active, 'device')} enrolled
-    </Link>,
-  ]
-  return (
-    <section className={classes.card}>
-      <h2>
-        Fleet <Link to="/devices">{plural(devices.active, 'device')}</Link>
-      </h2>
-      <ShareBar
-        label={`Presence of ${devices.active} devices`}
-        parts={[
-          { name: 'Connected', count: devices.connected, tone: 'good', devices: 'connected' },
-          { name: 'Absent', count: absent, tone: 'rest', devices: 'absent' },
-        ]}
-      />
-      {presence.length < 2 ? null : (
-        <div className={classes.presence}>
-          <DaySeries title="Presence" days={moments} series={series} told={told} form="line" format={whole} moments />
-        </div>
-      )}
-      {devices.isolated === 0 ? null : (
-        <p className={classes.isolated}>
-          <Icon name="isolated" size={18} />
-          <Go to={{ view: 'in-force', search: { type: 'isolate-device' } }}>
-            {plural(devices.isolated, 'device')} {devices.isolated === 1 ? 'is' : 'are'} isolated
-          </Go>
-        </p>
       )}
     </section>
   )
