@@ -39,9 +39,15 @@ export interface WorldOptions {
   /** Without it nobody is set up yet, and there is no `admin`. */
   readonly setUp?: boolean
   readonly separationOfDuties?: boolean
+  /** Hosts inside that notifications may go to. */
+  readonly outboundHosts?: readonly string[]
 }
 
-export async function startWorld({ setUp = true, separationOfDuties = false }: WorldOptions = {}): Promise<World> {
+export async function startWorld({
+  setUp = true,
+  separationOfDuties = false,
+  outboundHosts = [],
+}: WorldOptions = {}): Promise<World> {
   await buildDashboard()
   const folder = mkdtempSync(join(tmpdir(), 'recourse-dashboard-'))
   const listen = (port: number) => ({ host: '127.0.0.1', port })
@@ -50,6 +56,7 @@ export async function startWorld({ setUp = true, separationOfDuties = false }: W
     publicHost: '127.0.0.1',
     dashboardFolder,
     rateLimits: loose,
+    outboundHosts,
     log: pino({ level: process.env.RECOURSE_LOG ?? 'silent' }),
   }
   let server = await startServer({

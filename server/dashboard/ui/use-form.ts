@@ -64,7 +64,7 @@ export function useForm<V extends object, Answer>(wish: FormWish<V, Answer>) {
       name,
       disabled: locked !== null,
       inputWrapperOrder: order,
-      ...(fault === undefined ? { description: hint } : { error: fault }),
+      ...(fault === undefined ? { description: hint } : { error: fault, 'aria-invalid': true }),
     }
   }
   const changed = draft !== null && JSON.stringify(draft.values) !== JSON.stringify(draft.before)
@@ -139,8 +139,11 @@ function faultsIn(error: unknown, values: object, places: Readonly<Record<string
     const field = head === undefined ? steps.find((it) => Object.hasOwn(values, it)) : places[head]
     if (field === undefined) return new Map()
     const last = steps.at(-1) ?? ''
-    const words = /^\d+$/.test(last) ? `Entry ${Number(last) + 1}: ${message}` : message
-    found.set(field, found.has(field) ? `${found.get(field)} ${words}` : words)
+    const before = found.get(field)
+    // Of an empty text the first fault says all; of a list each entry has its own.
+    if (/^\d+$/.test(last))
+      found.set(field, `${before === undefined ? '' : `${before} `}Entry ${Number(last) + 1}: ${message}`)
+    else found.set(field, before ?? message)
   }
   const field = places[error.code]
   if (found.size === 0 && field !== undefined) found.set(field, sentenceFor(error))

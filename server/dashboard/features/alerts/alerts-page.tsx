@@ -32,16 +32,16 @@ const columns: readonly Column<Alert>[] = [
   {
     id: 'title',
     head: 'Alert',
-    width: 300,
+    width: 260,
     cell: (it) => <strong title={visible(it.title)}>{visible(it.title)}</strong>,
   },
-  { id: 'severity', head: 'Severity', width: 110, cell: (it) => it.severity },
-  { id: 'verdict', head: 'Verdict', width: 130, cell: (it) => <Judged alert={it} /> },
-  { id: 'device', head: 'Device', width: 160, cell: (it) => visible(it.device?.name ?? `${it.deviceNamed} (unknown)`) },
-  { id: 'status', head: 'Status', width: 140, cell: (it) => statuses[it.status] },
-  { id: 'source', head: 'Source', width: 120, cell: (it) => visible(it.source) },
-  { id: 'evidence', head: 'Evidence', width: 90, cell: (it) => it.evidence.length },
-  { id: 'received', head: 'Received', width: 120, cell: (it) => <When at={it.receivedAt} /> },
+  { id: 'severity', head: 'Severity', width: 90, cell: (it) => it.severity },
+  { id: 'verdict', head: 'Verdict', width: 120, cell: (it) => <Judged alert={it} /> },
+  { id: 'device', head: 'Device', width: 150, cell: (it) => visible(it.device?.name ?? `${it.deviceNamed} (unknown)`) },
+  { id: 'status', head: 'Status', width: 130, cell: (it) => statuses[it.status] },
+  { id: 'source', head: 'Source', width: 90, cell: (it) => visible(it.source) },
+  { id: 'evidence', head: 'Evidence', width: 80, cell: (it) => it.evidence.length },
+  { id: 'received', head: 'Received', width: 110, cell: (it) => <When at={it.receivedAt} /> },
   { id: 'reason', head: 'Why not', width: 260, hidden: true, cell: (it) => visible(it.reason) },
 ]
 
@@ -113,20 +113,20 @@ export const AlertsPage = () => {
               value={filter.status}
               change={(status) => setFilter({ ...filter, status })}
             />
-            {pick('severity', 'Severity', 128, [...severities])}
+            {pick('severity', 'Severity', 116, [...severities])}
             {pick(
               'verdict',
               'Verdict',
-              128,
+              116,
               gravestFirst.map((value) => ({ value, label: verdictLooks[value].word })),
             )}
             {pick(
               'source',
               'Source',
-              128,
+              116,
               sources.map((value) => ({ value, label: visible(value) })),
             )}
-            {pick('window', 'Time', 140, windows)}
+            {pick('window', 'Time', 132, windows)}
           </>
         }
         empty={

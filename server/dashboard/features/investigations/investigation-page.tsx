@@ -172,7 +172,7 @@ const counted = [
   ['suspicious', 'suspicious'],
   ['noThreat', 'no threat'],
   ['unknown', 'unknown'],
-  ['pending', 'wait for approval'],
+  ['pending', 'waiting for approval'],
   ['remediated', 'remediated'],
   ['unremediated', 'not remediated'],
 ] as const

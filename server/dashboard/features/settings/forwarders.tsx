@@ -12,7 +12,7 @@ import { useForm } from '../../ui/use-form.ts'
 import classes from './part.module.css'
 import { Card, useDeed } from './part.tsx'
 import { type Forwarder, forwardersQuery } from './queries.ts'
-import { QueueState, TestAnswer, useTest } from './queue.tsx'
+import { QueueDoings, QueueState, TestAnswer, useTest } from './queue.tsx'
 import { WebhookSecret } from './webhook-secret.tsx'
 
 const contents = {
@@ -79,34 +79,13 @@ export const Forwarders = () => {
             { head: 'Queue', cell: (it) => <QueueState waiting={it.behind} queue={it} /> },
           ]}
           doings={(it) => (
-            <>
-              <Button
-                size="compact-sm"
-                variant="default"
-                loading={test.isPending && test.variables.id === it.id}
-                onClick={() => test.mutate(it)}
-                aria-label={`Test ${visible(it.name)}`}
-              >
-                Test
-              </Button>
-              <Button
-                size="compact-sm"
-                variant="default"
-                onClick={() => setOpen(it)}
-                aria-label={`Change ${visible(it.name)}`}
-              >
-                Change
-              </Button>
-              <Button
-                size="compact-sm"
-                variant="subtle"
-                color="red"
-                onClick={() => setDoomed(it)}
-                aria-label={`Delete ${visible(it.name)}`}
-              >
-                Delete
-              </Button>
-            </>
+            <QueueDoings
+              name={visible(it.name)}
+              testing={test.isPending && test.variables.id === it.id}
+              test={() => test.mutate(it)}
+              change={() => setOpen(it)}
+              remove={() => setDoomed(it)}
+            />
           )}
           empty={
             <EmptyState icon="link" title="The chain goes nowhere else">

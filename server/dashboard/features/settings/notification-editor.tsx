@@ -162,11 +162,13 @@ export const NotificationEditor = ({
         <MultiSelect
           {...form.many('statuses')}
           label="When an action is"
+          searchable
           data={toldStatuses.map((it) => ({ value: it, label: statusLooks[it].word }))}
         />
         <MultiSelect
           {...form.many('actions', { hint: 'None chosen: every kind.' })}
           label="Kinds of action"
+          searchable
           data={actionNames.map((it) => ({ value: it, label: specOf(it).title }))}
         />
         <SegmentedControl
@@ -189,6 +191,7 @@ export const NotificationEditor = ({
         <MultiSelect
           {...form.many('sources', { hint: 'None chosen: wherever it came from.' })}
           label="Sources"
+          searchable
           data={Object.entries(sources).map(([value, label]) => ({ value, label }))}
         />
         <Switch {...form.toggle('enabled')} label="Switched on" />

@@ -14,7 +14,7 @@ import { ruleInWords } from './notification-words.ts'
 import classes from './part.module.css'
 import { Card, useDeed } from './part.tsx'
 import { type NotificationRule, notificationsQuery } from './queries.ts'
-import { QueueState, TestAnswer, useTest } from './queue.tsx'
+import { QueueDoings, QueueState, TestAnswer, useTest } from './queue.tsx'
 import { WebhookSecret } from './webhook-secret.tsx'
 
 const key = ['notifications']
@@ -80,34 +80,13 @@ export const Notifications = () => {
             { head: 'Queue', cell: (it) => <QueueState waiting={it.waiting} queue={it} /> },
           ]}
           doings={(it) => (
-            <>
-              <Button
-                size="compact-sm"
-                variant="default"
-                loading={test.isPending && test.variables.id === it.id}
-                onClick={() => test.mutate(it)}
-                aria-label={`Test ${visible(it.name)}`}
-              >
-                Test
-              </Button>
-              <Button
-                size="compact-sm"
-                variant="default"
-                onClick={() => setOpen(it)}
-                aria-label={`Change ${visible(it.name)}`}
-              >
-                Change
-              </Button>
-              <Button
-                size="compact-sm"
-                variant="subtle"
-                color="red"
-                onClick={() => setDoomed(it)}
-                aria-label={`Delete ${visible(it.name)}`}
-              >
-                Delete
-              </Button>
-            </>
+            <QueueDoings
+              name={visible(it.name)}
+              testing={test.isPending && test.variables.id === it.id}
+              test={() => test.mutate(it)}
+              change={() => setOpen(it)}
+              remove={() => setDoomed(it)}
+            />
           )}
           empty={
             <EmptyState icon="info" title="Nobody is told of anything">

@@ -1,3 +1,4 @@
+import { Button } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { send } from '../../app/api.ts'
 import { capital } from '../../app/problem.ts'
@@ -34,7 +35,34 @@ export const QueueState = ({
   </span>
 )
 
-export interface Tested {
+/** What one can do to something that leads outside. */
+export const QueueDoings = ({
+  name,
+  testing,
+  test,
+  change,
+  remove,
+}: {
+  name: string
+  testing: boolean
+  test: () => void
+  change: () => void
+  remove: () => void
+}) => (
+  <>
+    <Button size="compact-sm" variant="default" loading={testing} onClick={test} aria-label={`Test ${name}`}>
+      Test
+    </Button>
+    <Button size="compact-sm" variant="default" onClick={change} aria-label={`Change ${name}`}>
+      Change
+    </Button>
+    <Button size="compact-sm" variant="subtle" color="red" onClick={remove} aria-label={`Delete ${name}`}>
+      Delete
+    </Button>
+  </>
+)
+
+interface Tested {
   readonly name: string
   readonly ok: boolean
   readonly why: string

@@ -67,7 +67,10 @@ export const Roles = () => {
               </>
             ),
           },
-          { head: 'May', cell: (it) => (it.name === 'administrator' ? 'Everything' : gistOfPermissions(it.permissions)) },
+          {
+            head: 'May',
+            cell: (it) => (it.name === 'administrator' ? 'Everything' : gistOfPermissions(it.permissions)),
+          },
           { head: 'On', cell: scopeOf },
           { head: 'People', cell: (it) => it.people },
         ]}
