@@ -73,11 +73,11 @@ export async function driverFor(
 ): Promise<{ readonly driver: Driver; readonly end?: number | null }> {
   const [first, ...rest] = driversFor(wanted)
   if (rest.length === 0 && wanted.filter.search === undefined) return { driver: first }
-  let best: { driver: Driver; end: number | null } | null = null
+  let best: { readonly driver: Driver; readonly end: number } | null = null
   for (const driver of [first, ...rest]) {
     const end = await endOfStep(reader, wanted, driver, after)
     if (end === null) return { driver, end }
-    if (best?.end == null || end < best.end) best = { driver, end }
+    if (best === null || end < best.end) best = { driver, end }
   }
   return best ?? { driver: first }
 }
