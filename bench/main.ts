@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { agentRows } from './agent.ts'
 import { dashboardRows } from './dashboard.ts'
 import { fleetRows } from './fleet.ts'
+import { growthRows } from './growth.ts'
 import { historyRows } from './history.ts'
 import { journalRows } from './journal.ts'
 import { latencyRows } from './latency.ts'
@@ -22,6 +23,7 @@ const rows: readonly BenchRow[] = [
   ...fleetRows,
   ...agentRows,
   ...historyRows,
+  ...growthRows,
   ...dashboardRows,
 ]
 
