@@ -8,6 +8,7 @@ import { specOf } from '../../../protocol/actions/index.ts'
 import { actionId } from '../../../protocol/ids.ts'
 import { askedOnDevices } from '../features/devices/capability.ts'
 import { devicesQuery } from '../features/devices/queries.ts'
+import { parts } from '../features/settings/parts.ts'
 import { Icon } from '../ui/icon.tsx'
 import { visible } from '../ui/plain-text.tsx'
 import { leave } from './leave.ts'
@@ -101,10 +102,7 @@ export const Palette = () => {
         go('devices', 'Devices', 'devices', '/devices'),
         go('groups', 'Device groups', 'groups', '/groups'),
         ...(may('audit-read') ? [go('audit', 'Audit: the chain of what was done', 'audit', '/audit')] : []),
-        go('you', 'Settings: you', 'person', '/settings/you'),
-        go('rules', 'Settings: rules', 'settings', '/settings/rules'),
-        ...(may('people-manage') ? [go('people', 'Settings: people', 'person', '/settings/people')] : []),
-        ...(may('devices-manage') ? [go('enrol', 'Enrol a device', 'plus', '/settings/enrolment')] : []),
+        ...parts.map((it) => go(it.id, `Settings: ${it.title}`, 'settings', `/settings/${it.id}`)),
       ],
     },
     {

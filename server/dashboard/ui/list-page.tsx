@@ -22,10 +22,12 @@ const rowsAtOnce = 100
 
 /** A list of the API, page by page as one scrolls. What is shown stays until a changed filter is answered. */
 export function usePages<Row>(key: string, path: string, query: Query = {}) {
+  // What is not chosen is not asked: the same list under the same key, however it came about.
+  const asked = Object.fromEntries(Object.entries(query).filter(([, value]) => value !== null && value !== ''))
   const list = useInfiniteQuery({
-    queryKey: [key, 'list', query],
+    queryKey: [key, 'list', asked],
     queryFn: ({ pageParam, signal }) =>
-      get<Page<Row>>(path, { ...query, cursor: pageParam, limit: rowsAtOnce }, signal),
+      get<Page<Row>>(path, { ...asked, cursor: pageParam, limit: rowsAtOnce }, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (page: Page<Row>) => page.next,
     placeholderData: (before) => before,
