@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import { type BytesType, defineTables } from './define-tables.ts'
 
@@ -24,9 +24,28 @@ export const vaultTables = (bytes: BytesType): Migration => ({
     })
       .addForeignKeyConstraint('vault_item_of_action', ['action_id'], 'action', ['id'], (it) => it.onDelete('cascade'))
       .execute()
-    await index('vault_item_by_state', 'vault_item', ['state', 'taken_at', 'action_id'])
-    await index('vault_item_by_device', 'vault_item', ['device_id', 'state', 'taken_at'])
-    await index('vault_item_by_hash', 'vault_item', ['sha256', 'state', 'device_id'])
+    // Lists are read last taken first, a page at a time.
+    await index('vault_item_by_time', 'vault_item', ['taken_at', 'action_id'])
+    await index('vault_item_by_device', 'vault_item', ['device_id', 'taken_at', 'action_id'])
+    await index('vault_item_by_hash', 'vault_item', ['sha256', 'taken_at', 'action_id'])
+    // Each standing has an index of just that, and what lies in a vault now further ones for its sums and its contents. One over all of
+    // them would be taken instead, and then everything sorted.
+    const held = sql<boolean>`state in ('held', 'unsure')`
+    const time = [sql.ref('taken_at'), sql.ref('action_id')]
+    const rest = ['taken_at', 'sha256', 'path', 'size_bytes', 'device_id'].map((column) => sql.ref(column))
+    for (const [name, columns, where] of [
+      ['vault_item_held', time, held],
+      ['vault_item_restored', time, sql<boolean>`state = 'restored'`],
+      ['vault_item_purged', time, sql<boolean>`state = 'purged'`],
+      ['vault_item_held_sums', ['device_id', 'size_bytes', 'sha256'].map((column) => sql.ref(column)), held],
+      ['vault_item_held_contents', [sql`coalesce(sha256, action_id)`, ...rest], held],
+    ] as const)
+      await bare.schema
+        .createIndex(name)
+        .on('vault_item')
+        .expression(sql.join([...columns]))
+        .where(where)
+        .execute()
 
     // What was taken before this table was there: how large it is, no agent had said.
     const db = bare as Kysely<Before>

@@ -10,7 +10,7 @@ import { actionView, viewActions } from '../actions/views.ts'
 import { canonicalJson } from '../audit/canonical-json.ts'
 import type { Schema } from '../store/schema.ts'
 import { type VaultItemTable, vaultStates } from '../store/vault-schema.ts'
-import { matching, vaultFilter } from './filter.ts'
+import { heldNow, matching, vaultFilter } from './filter.ts'
 
 export const vaultQuery = vaultFilter.extend({
   cursor: cursorText.optional(),
@@ -105,7 +105,7 @@ async function countAlike(read: Kysely<Schema>, rows: readonly ItemRow[]): Promi
     .selectFrom('vault_item')
     .select(['sha256', (it) => it.fn.count<number>('device_id').distinct().as('devices')])
     .where('sha256', 'in', hashes)
-    .where('state', 'in', ['held', 'unsure'])
+    .where(heldNow)
     .groupBy('sha256')
     .execute()
   return new Map(counts.flatMap(({ sha256, devices }) => (sha256 === null ? [] : [[sha256, Number(devices)]])))

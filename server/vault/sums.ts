@@ -93,7 +93,7 @@ export const contentsPage = z.strictObject({
   next: z.string().nullable(),
 })
 
-const key = sql<string>`coalesce(vault_item.sha256, vault_item.action_id)`
+const key = sql<string>`coalesce(sha256, action_id)`
 const newest = sql<number>`max(vault_item.taken_at)`
 
 /** A page of different contents, last taken first. */

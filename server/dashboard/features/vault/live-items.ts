@@ -10,7 +10,7 @@ import { itemsQuery, readItems, type VaultItem } from './vault.ts'
  * - Of files that came in since, only how many there are is kept; the page offers to show them.
  */
 
-const restMs = 800
+const restMs = 1_500
 /** So much of a list is looked at again after a change; what is further down is read anew when the list is. */
 const mostPages = 5
 
