@@ -45,6 +45,43 @@ const compress = async (folder: string): Promise<void> => {
   }
 }
 
+interface ManifestEntry {
+  readonly file: string
+  readonly css?: readonly string[]
+  readonly imports?: readonly string[]
+}
+
+const pages = {
+  overview: 'features/overview/overview-page.tsx',
+  actions: 'features/actions/actions-page.tsx',
+  devices: 'features/devices/devices-page.tsx',
+} as const
+
+/** Tells `ahead.js` which files the first pages are made of, so that they are fetched before the first script has run. */
+const writeHints = (folder: string): void => {
+  const manifestFile = join(folder, '.vite/manifest.json')
+  const manifest = JSON.parse(readFileSync(manifestFile, 'utf8')) as Readonly<Record<string, ManifestEntry>>
+  const filesOf = (name: string, seen: Set<string>): string[] => {
+    const entry = manifest[name]
+    if (entry === undefined) throw new Error(`the build has no ${name}`)
+    if (seen.has(name)) return []
+    seen.add(name)
+    return [entry.file, ...(entry.css ?? []), ...(entry.imports ?? []).flatMap((it) => filesOf(it, seen))]
+  }
+  // What the page itself loads first is on its way already.
+  const first = new Set<string>()
+  filesOf('index.html', first)
+  const code = Object.fromEntries(
+    Object.entries(pages).map(([page, name]) => [page, filesOf(name, new Set(first)).map((file) => `/${file}`)]),
+  )
+  const aheadFile = join(folder, 'ahead.js')
+  const place = 'const code = {}'
+  const script = readFileSync(aheadFile, 'utf8')
+  if (!script.includes(place)) throw new Error('ahead.js has no place for the files of the pages')
+  writeFileSync(aheadFile, script.replace(place, `const code = ${JSON.stringify(code)}`))
+  rmSync(join(folder, '.vite'), { recursive: true })
+}
+
 /** Builds the dashboard into `dist/dashboard`, unless what is there was built from the very same sources. */
 export const buildDashboard = async (): Promise<{ readonly built: boolean }> => {
   const stamp = stampOf()
@@ -69,6 +106,7 @@ export const buildDashboard = async (): Promise<{ readonly built: boolean }> => 
         target: 'es2024',
         // The content security policy allows no data: scripts, and files with a hash in their name are cached for ever anyway.
         assetsInlineLimit: 0,
+        manifest: true,
         modulePreload: { polyfill: false },
         reportCompressedSize: false,
       },
@@ -77,6 +115,7 @@ export const buildDashboard = async (): Promise<{ readonly built: boolean }> => 
     if (before === undefined) delete process.env.NODE_ENV
     else process.env.NODE_ENV = before
   }
+  writeHints(fresh)
   await compress(fresh)
   writeFileSync(join(fresh, stampName), stamp)
   rmSync(dashboardFolder, { recursive: true, force: true })

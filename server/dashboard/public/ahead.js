@@ -20,4 +20,23 @@
     asked.set(path, answer)
   }
   window.recourseAhead = asked
+
+  // The build writes here which files each page is made of; the browser fetches them beside the first script.
+  const code = {}
+  const parts = pathname.startsWith('/actions')
+    ? code.actions
+    : pathname.startsWith('/devices')
+      ? code.devices
+      : pathname === '/'
+        ? code.overview
+        : []
+  for (const href of parts ?? []) {
+    const link = document.createElement('link')
+    // Styles are only fetched here: their order is that of the code, and decides which rule wins.
+    link.rel = href.endsWith('.css') ? 'preload' : 'modulepreload'
+    if (href.endsWith('.css')) link.as = 'style'
+    link.crossOrigin = ''
+    link.href = href
+    document.head.append(link)
+  }
 })()

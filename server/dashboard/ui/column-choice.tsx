@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Checkbox, Popover, SegmentedControl } from '@mantine/core'
+import { ActionIcon, Button, Checkbox, Popover } from '@mantine/core'
 import classes from './column-choice.module.css'
 import { Icon } from './icon.tsx'
 import { setDensity, useDensity } from './preference.ts'
@@ -23,16 +23,12 @@ export function ColumnChoice<Row>({ layout: { table, columns, unsorted, reset } 
         </Button>
       </Popover.Target>
       <Popover.Dropdown className={classes.menu} aria-label="Columns">
-        <SegmentedControl
-          fullWidth
+        <Checkbox
           size="xs"
-          aria-label="Height of the rows"
-          value={density}
-          onChange={(value) => setDensity(value)}
-          data={[
-            { value: 'comfortable', label: 'Comfortable' },
-            { value: 'compact', label: 'Compact' },
-          ]}
+          className={classes.density ?? ''}
+          label="Compact rows"
+          checked={density === 'compact'}
+          onChange={(event) => setDensity(event.currentTarget.checked ? 'compact' : 'comfortable')}
         />
         <div className={classes.list}>
           {all.map((column, at) => {

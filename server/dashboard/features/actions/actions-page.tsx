@@ -13,7 +13,6 @@ import { EmptyState, MissingScreen, Trouble } from '../../ui/screens.tsx'
 import { useSorted, useTableLayout } from '../../ui/table-layout.ts'
 import { type Action, type View, views, viewTitles } from './action.ts'
 import classes from './actions.module.css'
-import { BatchBar } from './batch-bar.tsx'
 import type { Deed } from './can.ts'
 import { columnsOf, compactAction } from './columns.tsx'
 import { type Change, Filters, SearchBox, WindowChoice } from './filters.tsx'
@@ -26,6 +25,7 @@ import { useSelection } from './selection.ts'
 import { SelectionBar } from './selection-bar.tsx'
 import { countWords, plural } from './words.ts'
 
+const BatchBar = lazy(() => import('./batch-bar.tsx').then((it) => ({ default: it.BatchBar })))
 const AllSheet = lazy(() => import('./all-sheet.tsx').then((it) => ({ default: it.AllSheet })))
 const DeedSheet = lazy(() => import('./deed-sheet.tsx').then((it) => ({ default: it.DeedSheet })))
 
@@ -186,7 +186,11 @@ const ActionList = ({ view }: { view: View }) => {
           <SavedViews view={view} search={search} />
         </div>
       </div>
-      {search.batch === undefined ? null : <BatchBar batch={search.batch} />}
+      {search.batch === undefined ? null : (
+        <Suspense fallback={null}>
+          <BatchBar batch={search.batch} />
+        </Suspense>
+      )}
       <div className={classes.table}>
         {fresh > 0 && rows.length > 0 ? (
           <div className={classes.fresh}>

@@ -1,4 +1,4 @@
-import { Button, Checkbox, Popover, Select, TextInput } from '@mantine/core'
+import { Button, Checkbox, NativeSelect, Popover, TextInput } from '@mantine/core'
 import { useEffect, useState } from 'react'
 import { actionNames, specOf } from '../../../../protocol/actions/index.ts'
 import { effect, status } from '../../../../protocol/status.ts'
@@ -179,15 +179,13 @@ const windowWords: Readonly<Record<Window, string>> = {
 }
 
 export const WindowChoice = ({ value, change }: { value: Window; change: Change }) => (
-  <Select
+  <NativeSelect
     size="xs"
     w={132}
     aria-label="How far back"
-    allowDeselect={false}
-    checkIconPosition="right"
     data={Object.entries(windowWords).map(([it, label]) => ({ value: it, label }))}
     value={value}
-    onChange={(next) => change({ window: next ?? undefined })}
+    onChange={(event) => change({ window: event.currentTarget.value })}
   />
 )
 
