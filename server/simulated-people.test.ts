@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { DeviceFacts } from '../protocol/messages.ts'
 import { letIn } from './deciding-scene.ts'
+import { getDevice, takeFacts } from './devices/devices.ts'
 import { openSetUp } from './people/setup.ts'
 import { admitSimulatedPeople, type ClientSecret, simulatedTag } from './simulated-people.ts'
 import { type Answered, aHash, startTestServer, type TestServer } from './test-app.ts'
@@ -42,7 +44,7 @@ describe('[SIM1] people who are played on simulated devices', () => {
     const [asker, decider] = [await signIn(people.asking), await signIn(people.deciding)]
     const asked = await as(asker, 'POST', '/v1/actions', quarantine(simulated))
     expect(asked.status, asked.raw.body).toBe(201)
-    const [row] = asked.body['actions'] as unknown as { id: string; contentHash: string; requestedBy: string }[]
+    const [row] = (asked.body['actions'] ?? []) as { id: string; contentHash: string; requestedBy: string }[]
     expect(row?.requestedBy).toBe('simulated-asker')
     const choices = [{ action: row?.id, contentHash: row?.contentHash }]
     const approve = (authorization: string) =>
@@ -52,7 +54,7 @@ describe('[SIM1] people who are played on simulated devices', () => {
     expect((await as(decider, 'POST', '/v1/actions', quarantine(simulated))).status).toBe(403)
 
     expect((await as(asker, 'POST', '/v1/actions', quarantine(real))).status).toBe(404)
-    const seen = (await as(asker, 'GET', '/v1/devices')).body['devices'] as unknown as { id: string }[]
+    const seen = ((await as(asker, 'GET', '/v1/devices')).body['devices'] ?? []) as { id: string }[]
     expect(seen.map(({ id }) => id)).toEqual([simulated])
     for (const [method, url] of [
       ['GET', '/v1/people'],
@@ -65,7 +67,7 @@ describe('[SIM1] people who are played on simulated devices', () => {
 
   test('stand among the clients and in the chain as what they are, made by the server itself', async () => {
     await admitted()
-    const clients = (await server.call(server.admin, 'GET', '/v1/clients')).body['clients'] as unknown as {
+    const clients = ((await server.call(server.admin, 'GET', '/v1/clients')).body['clients'] ?? []) as {
       name: string
       createdBy: string
     }[]
@@ -94,4 +96,12 @@ describe('[SIM1] people who are played on simulated devices', () => {
     await server.store.write((it) => it.updateTable('operator').set({ kind: 'client' }).execute())
     expect(await openSetUp(server.people)).not.toBeNull()
   })
+})
+
+test('[SIM1] a device stays what it enrolled as, simulated or real, whatever it says later', async () => {
+  const id = await letIn(server, { name: 'laptop' })
+  const view = await getDevice(server, id)
+  const facts = { ...(view?.facts as DeviceFacts), simulated: true, osVersion: '2' }
+  await takeFacts({ store: server.store, changed: () => undefined }, id, facts, null)
+  expect(await getDevice(server, id)).toMatchObject({ simulated: false, facts: { osVersion: '2' } })
 })

@@ -1,5 +1,5 @@
 import type { Transaction } from 'kysely'
-import { actionNames } from '../protocol/actions/index.ts'
+import type { ActionName } from '../protocol/actions/index.ts'
 import type { DeviceGroupId } from '../protocol/ids.ts'
 import type { ActionDeps } from './actions/deps.ts'
 import { createGroup } from './groups/groups.ts'
@@ -32,9 +32,11 @@ export const simulatedTag = 'simulated'
 
 const groupName = 'Simulated devices'
 const roleName = 'simulated-people'
+/** What the story of such a fleet consists of. */
+const played = ['quarantine-file', 'suspend-process', 'isolate-device'] as const satisfies readonly ActionName[]
 const clients = {
-  asking: { name: 'simulated-asker', scopes: ['view', ...actionNames.map((name) => `respond:${name}` as const)] },
-  deciding: { name: 'simulated-decider', scopes: ['view', ...actionNames.map((name) => `approve:${name}` as const)] },
+  asking: { name: 'simulated-asker', scopes: ['view', ...played.map((name) => `respond:${name}` as const)] },
+  deciding: { name: 'simulated-decider', scopes: ['view', ...played.map((name) => `approve:${name}` as const)] },
 } as const
 const days = 365
 

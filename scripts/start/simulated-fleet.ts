@@ -27,7 +27,7 @@ const endWithinMs = 5_000
 /** @param log where its errors are appended */
 export function startSimulatedFleet(work: FleetWork, log: string, tell: (sentence: string) => void): SimulatedFleet {
   const errors = openSync(log, 'a', 0o600)
-  const child: ChildProcess = fork(join(import.meta.dirname, 'simulated-fleet-process.ts'), {
+  const child: ChildProcess = fork(join(import.meta.dirname, '../start-fleet-process.ts'), {
     execArgv: ['--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', errors, errors, 'ipc'],
   })

@@ -1,10 +1,10 @@
 // The process of the simulated fleet of `npm start`: does what it is told once, and ends when its parent does, however that goes.
 
-import { clientPass } from '../../simulator/fleet/client-pass.ts'
-import { Refused } from '../../simulator/fleet/operator.ts'
-import type { Pace } from '../../simulator/scenarios/stage.ts'
-import { startFleet } from '../../simulator/start-fleet.ts'
-import type { FleetSaid, FleetWork } from './simulated-fleet.ts'
+import { clientPass } from '../simulator/fleet/client-pass.ts'
+import { Refused } from '../simulator/fleet/operator.ts'
+import type { Pace } from '../simulator/scenarios/stage.ts'
+import { startFleet } from '../simulator/start-fleet.ts'
+import type { FleetSaid, FleetWork } from './start/simulated-fleet.ts'
 
 /** Lively while somebody looks for the first time, then slower and slower, and never without end. */
 const calm: Pace = {
