@@ -33,7 +33,7 @@ export const StatusMark = ({ status }: { status: Status }) => {
   )
 }
 
-const effectWords: Readonly<Record<Effect | 'purged', string>> = {
+const effectWords: Readonly<Record<Effect, string>> = {
   none: '',
   'in-force': 'In force',
   reverted: 'Taken back',
