@@ -61,7 +61,10 @@ test('[SIM1] a control plane elsewhere is loaded by two processes, at a pace tha
   const places = ['--enrol', `${enrolAt.host}:${enrolAt.port}`, '--gateway', `${gatewayAt?.host}:${gatewayAt?.port}`]
   const size = ['--devices', '12', '--processes', '2', '--ramp', '6', '--scenario', 'outbreak', '--json']
   const { code, stdout, stderr } = await simulate(
-    ...['--server', plane.url, '--approve-token', tokens.deciding],
+    '--server',
+    plane.url,
+    '--approve-token',
+    tokens.deciding,
     ...places,
     ...size,
   )
