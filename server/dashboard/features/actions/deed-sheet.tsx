@@ -104,6 +104,14 @@ export const DeedSheet = ({ deed, rows, note, close }: SheetProps) => {
               </span>
             </p>
           ))}
+          {deed === 'undo' && able.length > 0 ? (
+            <p className={classes.hint}>
+              Taking back is an action of its own. It waits in Pending until{' '}
+              {rules?.separationOfDuties !== false && able.some((row) => row.risk !== 'safe')
+                ? 'somebody other than you approves it.'
+                : 'it is approved; you may do that yourself.'}
+            </p>
+          ) : null}
           {destructive && rules?.destructiveApprovals === 2 ? (
             <p className={classes.note}>
               <Icon name="person" size={16} />
