@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync } from 'node:crypto'
 import * as z from 'zod'
 import { RecourseError } from '../../protocol/errors.ts'
 
@@ -23,7 +23,7 @@ export interface Cursors {
 export const cursorText = z.string().max(300)
 
 export const newCursors = (secret: Uint8Array): Cursors => {
-  const key = new Uint8Array(hkdfSync('sha256', secret, '', 'recourse cursor v2', 32))
+  const key = createSecretKey(new Uint8Array(hkdfSync('sha256', secret, '', 'recourse cursor v2', 32)))
   const refused = () => new RecourseError('request_invalid', 'this cursor does not belong to this query')
   return {
     write: (query, at) => {

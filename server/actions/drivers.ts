@@ -20,6 +20,8 @@ export interface Wanted {
 }
 
 export const stepRows = 2_000
+/** The first step is short: most pages are full after it. */
+export const firstStepRows = 400
 
 /** A row without the bytes that were signed, which no list shows. */
 export type ListedRow = Omit<ActionRow, 'leaf' | 'proof'>
@@ -70,12 +72,13 @@ export async function driverFor(
   reader: ActionReader,
   wanted: Wanted,
   after: Place | null,
+  most = stepRows,
 ): Promise<{ readonly driver: Driver; readonly end?: number | null }> {
   const [first, ...rest] = driversFor(wanted)
   if (rest.length === 0 && wanted.filter.search === undefined) return { driver: first }
   let best: { readonly driver: Driver; readonly end: number } | null = null
   for (const driver of [first, ...rest]) {
-    const end = await endOfStep(reader, wanted, driver, after)
+    const end = await endOfStep(reader, wanted, driver, after, most)
     if (end === null) return { driver, end }
     if (best === null || end < best.end) best = { driver, end }
   }
@@ -88,8 +91,9 @@ export async function endOfStep(
   wanted: Wanted,
   { ranges }: Driver,
   after: Place | null,
+  most = stepRows,
 ): Promise<number | null> {
-  const each = Math.ceil(stepRows / ranges.length)
+  const each = Math.ceil(most / ranges.length)
   let end: number | null = null
   for (const range of ranges) {
     const row = await all
@@ -153,13 +157,17 @@ export const listedColumns = [
   'revision',
 ] as const satisfies readonly (keyof ListedRow)[]
 
+/** The index of what may be in force holds nothing else. */
+const holdsEffects = (wanted: readonly string[], column: Driver['column']): boolean =>
+  column === 'inForce' && wanted.includes('in-force') && wanted.includes('unknown')
+
 /** Whether rows of the driver are looked at that may not match. */
 export const isSieved = ({ seen, all }: ActionReader, { filter }: Wanted, { column }: Driver): boolean =>
   seen !== all ||
   filter.search !== undefined ||
   filter.group !== undefined ||
   filter.sha256 !== undefined ||
-  filter.effect !== undefined ||
+  (filter.effect !== undefined && !holdsEffects(filter.effect, column)) ||
   columnNames.some((name) => filter[name] !== undefined && name !== column)
 
 /** Newer than the end of a step or of the window, and after a place. `[at, '']` is the place after every row of that moment. */
@@ -179,7 +187,8 @@ export function rest(it: ExpressionBuilder<Schema, 'action'>, { filter }: Wanted
     if (name === column || wanted === undefined) return []
     return [it(sql<string>`${sql.ref(`action.${columns[name]}`)} || ''`, 'in', [wanted].flat())]
   })
-  if (filter.effect !== undefined) found.push(it(sql<string>`action.effect || ''`, 'in', filter.effect))
+  if (filter.effect !== undefined && !holdsEffects(filter.effect, column))
+    found.push(it(sql<string>`action.effect || ''`, 'in', filter.effect))
   if (filter.group !== undefined) found.push(inGroups(it, filter.group))
   if (filter.sha256 !== undefined) found.push(it('action.params', 'like', `%"sha256":"${filter.sha256}"%`))
   if (filter.search !== undefined) found.push(holds(it, filter.search))

@@ -5,12 +5,14 @@ import {
   type Driver,
   driverFor,
   endOfStep,
+  firstStepRows,
   isSieved,
   type ListedRow,
   listedColumns,
   type Reading,
   readingOf,
   rest,
+  stepRows,
   type Wanted,
 } from './drivers.ts'
 import { finderFor, readFound } from './searching.ts'
@@ -33,7 +35,7 @@ export async function readMatching(
   after: Place | null,
   limit: number,
 ): Promise<Reading> {
-  const { driver, end } = await driverFor(reader, wanted, after)
+  const { driver, end } = await driverFor(reader, wanted, after, firstStepRows)
   const few = driver.column !== null && end === null
   const finder = few ? null : await finderFor(reader, wanted)
   const rows: ListedRow[] = []
@@ -43,7 +45,15 @@ export async function readMatching(
     const most = limit - rows.length
     const taken: Reading =
       finder === null
-        ? await readStep(reader, wanted, driver, reached, most)
+        ? await readStep(
+            reader,
+            wanted,
+            driver,
+            reached,
+            most,
+            step === 0 ? firstStepRows : stepRows,
+            step === 0 ? end : undefined,
+          )
         : await readFound(reader, finder, reached, most)
     rows.push(...taken.rows)
     reached = taken.reached
@@ -61,9 +71,11 @@ async function readStep(
   driver: Driver,
   after: Place | null,
   limit: number,
+  rows: number,
+  known: number | null | undefined,
 ): Promise<Reading> {
   const sieved = isSieved(reader, wanted, driver)
-  const end = sieved ? await endOfStep(reader, wanted, driver, after) : null
+  const end = !sieved ? null : known === undefined ? await endOfStep(reader, wanted, driver, after, rows) : known
   const found: ListedRow[] = []
   for (const range of driver.ranges) {
     const rows = await reader.seen
