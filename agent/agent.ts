@@ -31,6 +31,8 @@ export interface Parts {
   readonly vault: Vault
   readonly core: Core
   readonly places: Places
+  /** What can be done here, as found out while the rest began. */
+  readonly capabilities: Capability[]
   /** Ends it; what is in force stays in force. */
   close(): Promise<void>
 }
@@ -51,6 +53,9 @@ export async function openParts({ state, policy, identity, log }: AgentOptions):
   const lock = lockState(state)
   try {
     const { host, vault } = await openVaultOf({ state: state.path, policy })
+    // Asks another program, which takes its time; there is enough to do meanwhile.
+    const finding = findCapabilities(host, registry)
+    finding.catch(() => undefined)
     const places = openPlaces(state.path, identity)
     const core = createCore({
       deviceId: identity.deviceId,
@@ -68,11 +73,13 @@ export async function openParts({ state, policy, identity, log }: AgentOptions):
       log,
     })
     await core.start()
+    const capabilities = await finding
     return {
       host,
       vault,
       core,
       places,
+      capabilities,
       async close() {
         await core.stop()
         vault.close()
@@ -95,7 +102,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   if (state.exposed !== null) log.warn({ exposed: state.exposed }, 'the state folder is not safe where it is')
   const parts = await openParts(options)
   const { core, host, vault, places } = parts
-  let capabilities: Capability[] = await findCapabilities(host, registry)
+  let { capabilities } = parts
   for (const { action, support, reason } of capabilities)
     if (reason !== '') log.info({ action, support, reason }, 'limits of what this agent can do')
 

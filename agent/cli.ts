@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type ActionId, actionId } from '../protocol/ids.ts'
 import { type Ending, exitCodes } from './commands/endings.ts'
+import { defaultState } from './lean.ts'
 import { type LogLevel, logLevels } from './open-log.ts'
 
 /** What every command needs. Absolute paths. */
@@ -58,7 +59,7 @@ export const helpText = `recourse-agent: takes remediation actions on this devic
   recourse-agent undo ACTION --code CODE                  take an action back without a control plane
 
 Everywhere:
-      --state FOLDER         default /var/lib/recourse
+      --state FOLDER         default ${defaultState}
       --policy FILE          local policy; default /etc/recourse/policy.json
       --json                 the result as JSON (not for run, which logs JSON lines)
 
@@ -71,7 +72,7 @@ ${Object.values(exitCodes)
 `
 
 const options = {
-  state: { type: 'string', default: '/var/lib/recourse' },
+  state: { type: 'string', default: defaultState },
   policy: { type: 'string', default: '/etc/recourse/policy.json' },
   json: { type: 'boolean', default: false },
   server: { type: 'string' },

@@ -1,7 +1,8 @@
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RecourseError } from '../protocol/errors.ts'
+import { exposureOf } from './exposure.ts'
 
 /*
  * INVARIANTS
@@ -25,17 +26,6 @@ export function openStateFolder(path: string): StateFolder {
   if (state.uid !== own) throw new RecourseError('not_permitted', `${path} belongs to user ${state.uid}, not to ${own}`)
   if ((state.mode & 0o077) !== 0) chmodSync(path, 0o700)
   return { path, exposed: exposureOf(path, own) }
-}
-
-function exposureOf(path: string, own: number): string | null {
-  for (let folder = dirname(path); ; folder = dirname(folder)) {
-    const { uid, mode } = lstatSync(folder)
-    const foreign = uid !== 0 && uid !== own
-    const shared = (mode & 0o022) !== 0 && (mode & 0o1000) === 0
-    if (foreign) return `${folder} belongs to user ${uid}, who could exchange what is in it`
-    if (shared) return `${folder} can be written by others, who could exchange what is in it`
-    if (folder === dirname(folder)) return null
-  }
 }
 
 /** Takes the folder for this process. RecourseError `store_locked` when another agent has it. */

@@ -1,5 +1,6 @@
 import { startAgent } from '../agent.ts'
 import type { Command } from '../cli.ts'
+import { settleDown } from '../lean.ts'
 import { readIdentity } from '../link/identity.ts'
 import { openLog } from '../open-log.ts'
 import { openStateFolder } from '../state-folder.ts'
@@ -14,6 +15,7 @@ export const runAgent: Command<'run'> = async ({ state: path, policy, logLevel }
   }
   const log = openLog(logLevel)
   const agent = await startAgent({ state, policy, identity, log })
+  settleDown()
   await io.stopped()
   await agent.stop()
   return 'done'
