@@ -76,7 +76,6 @@ export const AlertsPage = () => {
       value={filter[name]}
       onChange={(value) => setFilter({ ...filter, [name]: value })}
       clearable
-      clearButtonProps={{ 'aria-label': `Any ${label.toLowerCase()}` }}
     />
   )
   const filtered = JSON.stringify(filter) !== JSON.stringify(everything)

@@ -82,7 +82,6 @@ export const AuditPage = () => {
               value={kind}
               onChange={setKind}
               clearable
-              clearButtonProps={{ 'aria-label': 'Every kind of entry' }}
               searchable
             />
             <Button size="compact-sm" variant="subtle" onClick={() => void list.refetch()} loading={list.isRefetching}>
