@@ -3,8 +3,11 @@ import { growthPerHour, type Sample } from './slope.ts'
 
 /** What a process uses, looked at again and again, and whether that grows without end. */
 export interface Usage {
-  /** @param at seconds since the beginning */
-  look(pid: number, at: number): void
+  /**
+   * @param at seconds since the beginning
+   * @param absent devices that are away just now: their files are counted as if they were there, so that weather is no slope
+   */
+  look(pid: number, at: number, absent?: number): void
   /** Null before the first look. */
   summary(): UsageSummary | null
   /** What grows, in sentences; nothing where all is flat. */
@@ -37,11 +40,11 @@ export function openUsage(): Usage {
     return [`${what} of the control plane grows by ${Math.round(perHour * 100)} % an hour`]
   }
   return {
-    look(pid, at) {
+    look(pid, at, absent = 0) {
       const bytes = rssOf(pid)
       if (bytes === 0) return
       rss.push({ at, value: bytes })
-      files.push({ at, value: openFiles(pid) })
+      files.push({ at, value: openFiles(pid) + absent })
     },
     summary: () =>
       rss.length === 0

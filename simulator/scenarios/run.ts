@@ -231,7 +231,7 @@ function startSampling({ plane, fleet, book, progress, began, step, broken }: Sa
     progress.counted({ step: step(), counts, book, broken: broken() })
     const pid = plane.own?.pid() ?? null
     if (pid === null) return
-    usage.look(pid, (performance.now() - began) / 1_000)
+    usage.look(pid, (performance.now() - began) / 1_000, counts.devices - counts.connected)
   }
   const now = () => {
     running = running.then(look, look)
