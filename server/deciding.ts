@@ -5,7 +5,7 @@ import { joinWaiting, sweepAlerts, takeDeviceAlert } from './alerts/intake.ts'
 import { finishRegrouping } from './groups/groups.ts'
 import { placeDevice } from './groups/membership.ts'
 import { followInvestigations, sweepInvestigations } from './investigations/progress.ts'
-import { reconsiderDevices } from './investigations/reconsider.ts'
+import { finishReconsidering, reconsiderDevices } from './investigations/reconsider.ts'
 import { followRollouts, sweepRollouts } from './rollouts/waves.ts'
 import type { Schema } from './store/schema.ts'
 import { followVault } from './vault/follow.ts'
@@ -40,6 +40,7 @@ export async function deviceChanged(
 /** Finishes what a crash may have cut and what only time brings about; runs at the start and every minute. */
 export async function sweepDeciding(deps: ActionDeps): Promise<void> {
   await finishRegrouping(deps)
+  await finishReconsidering(deps)
   await sweepAlerts(deps)
   await sweepInvestigations(deps)
   await sweepRollouts(deps)

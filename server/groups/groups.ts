@@ -1,11 +1,11 @@
 import type { Kysely, Transaction } from 'kysely'
 import * as z from 'zod'
 import { RecourseError } from '../../protocol/errors.ts'
-import { type DeviceGroupId, type DeviceId, deviceGroupId, deviceId, newId } from '../../protocol/ids.ts'
+import { type DeviceGroupId, deviceGroupId, deviceId, newId } from '../../protocol/ids.ts'
 import { timeMs } from '../../protocol/outcome.ts'
 import type { ActionDeps } from '../actions/deps.ts'
 import { automationLevel } from '../decisions/automation.ts'
-import { reconsiderDevices } from '../investigations/reconsider.ts'
+import { reconsiderDevices, reconsiderOpen } from '../investigations/reconsider.ts'
 import { appendEvents } from '../live/feed.ts'
 import { role } from '../people/operators.ts'
 import { actorOf, type Caller } from '../people/permissions.ts'
@@ -160,7 +160,7 @@ export async function changeGroup(
   await record(deps, transaction, caller, 'group.changed', id, { ...change })
   if (change.rule !== undefined) await regroup(deps, transaction)
   if (change.level !== undefined && change.level !== row.level) {
-    await reconsiderDevices(deps, transaction, await membersOf(transaction, id))
+    await reconsiderOpen(deps, transaction)
   }
 }
 
@@ -297,15 +297,6 @@ const textOf = (of: GroupRule): string =>
   [...new Set(of.map((row) => JSON.stringify([row.property, row.operator, row.value.toLowerCase()])))].sort().join()
 
 const sameRule = (a: GroupRule, b: GroupRule): boolean => textOf(a) === textOf(b)
-
-async function membersOf(transaction: Transaction<Schema>, id: DeviceGroupId): Promise<DeviceId[]> {
-  const rows = await transaction
-    .selectFrom('device')
-    .select('id')
-    .where('group_id', id === defaultGroupId ? 'is' : '=', id === defaultGroupId ? null : id)
-    .execute()
-  return rows.map((row) => row.id)
-}
 
 /** Begins to place all devices anew; only what is not decided yet is looked at again for those that moved. */
 const regroup = async (deps: ActionDeps, transaction: Transaction<Schema>): Promise<void> =>

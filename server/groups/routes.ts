@@ -8,6 +8,7 @@ import type { ActionDeps } from '../actions/deps.ts'
 import { levelTitles } from '../decisions/automation.ts'
 import { callerOf } from '../http/access.ts'
 import { answerOnce } from '../http/answer-once.ts'
+import { finishReconsidering } from '../investigations/reconsider.ts'
 import type { Caller } from '../people/permissions.ts'
 import { seenBy } from '../people/scope.ts'
 import type { Schema } from '../store/schema.ts'
@@ -37,9 +38,11 @@ export function groupRoutes(bare: FastifyInstance, deps: ActionDeps): void {
   const mustManage = (caller: Caller) => {
     if (!caller.permissions.has('security-settings')) throw new RecourseError('forbidden')
   }
-  /** What is left to place after a change is placed behind the answer; the sweep does it where this one dies. */
+  /** What is left to do after a change is done behind the answer; the sweep does it where this one dies. */
   const follow = () =>
-    void finishRegrouping(deps).catch((err: unknown) => deps.log.error({ err }, 'devices wait to be placed'))
+    void finishRegrouping(deps)
+      .then(() => finishReconsidering(deps))
+      .catch((err: unknown) => deps.log.error({ err }, 'what follows from a change waits for the sweep'))
   const viewOne = async (transaction: Transaction<Schema>, id: DeviceGroupId) =>
     (await viewGroups(transaction)).find((group) => group.id === id)
 
@@ -149,7 +152,7 @@ export function groupRoutes(bare: FastifyInstance, deps: ActionDeps): void {
       answerOnce(deps, request, reply, async (transaction, caller) => {
         mustManage(caller)
         const { view, added } = await addExclusion(deps, transaction, caller, request.body)
-        return { status: added ? 201 : 200, body: view }
+        return { status: added ? 201 : 200, body: view, after: follow }
       }),
   )
 
