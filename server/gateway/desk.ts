@@ -24,8 +24,8 @@ export interface Desk {
   /** Reports after `stored` and up to `upTo` will never come. */
   lost(device: DeviceId, stored: number, upTo: number): Promise<void>
   revoked(): Promise<{ serial: string; at: number }[]>
-  grantFor(device: DeviceId, protocol: number): Promise<{ id: string; grant: Signed; sent: boolean }>
-  grantSent(id: string): Promise<void>
+  /** Sends the break-glass grant that the device should hold now; `send` says whether it went out. */
+  giveGrant(device: DeviceId, protocol: number, send: (grant: Signed) => boolean): Promise<void>
   readonly presence: Presence
   /** A device came or went. */
   changed(device: DeviceId): void
@@ -37,8 +37,10 @@ export const createDesk = (deps: DeviceDeps, breakGlass: BreakGlass, presence: P
   renew: (device, csr) => renewCertificate(deps, device, csr),
   lost: (device, stored, upTo) => skipReports(deps, device, stored, upTo),
   revoked: () => revokedCertificates(deps),
-  grantFor: (device, protocol) => breakGlass.grantFor(device, protocol),
-  grantSent: (id) => breakGlass.sent(id),
+  giveGrant: async (device, protocol, send) => {
+    const { id, grant, sent } = await breakGlass.grantFor(device, protocol)
+    if (send(grant) && !sent) await breakGlass.sent(id)
+  },
   presence,
   changed: (device) => deps.changed(device),
 })

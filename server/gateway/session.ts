@@ -1,23 +1,21 @@
 import type { Duplex } from 'node:stream'
-import type { Logger } from 'pino'
 import type { RawData, WebSocket } from 'ws'
 import { type Closing, closing } from '../../protocol/closing.ts'
 import { encode } from '../../protocol/codec.ts'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { ActionId } from '../../protocol/ids.ts'
-import type { Order } from '../../protocol/mandate.ts'
+import type { Order, Signed } from '../../protocol/mandate.ts'
 import type { DeviceMessage, ServerMessage } from '../../protocol/messages.ts'
 import type { Preview } from '../../protocol/outcome.ts'
 import { agreeOn } from '../../protocol/version.ts'
 import { Allowance } from './allowance.ts'
-import type { Desk } from './desk.ts'
 import { Dispatch } from './dispatch.ts'
-import { Intake, type SharedRoom } from './intake.ts'
+import { Intake } from './intake.ts'
 import type { Peer } from './peer.ts'
 import { Previews } from './previews.ts'
 import { readFrame } from './read-frame.ts'
-import type { Actions, PreviewAsk } from './seam.ts'
-import type { GatewayLimits } from './settings.ts'
+import type { PreviewAsk } from './seam.ts'
+import type { SessionDeps } from './session-deps.ts'
 
 /*
  * INVARIANTS
@@ -26,28 +24,11 @@ import type { GatewayLimits } from './settings.ts'
  * - Whatever a frame holds, the worst it does is end its own connection (TRU6).
  */
 
-export interface SessionDeps {
-  readonly desk: Desk
-  readonly actions: Actions
-  readonly limits: GatewayLimits
-  readonly room: SharedRoom
-  readonly log: Logger
-  nowMs(): number
-  monotonicMs(): number
-  random(): number
-  /** The hello was accepted; an older connection of the device has to go. */
-  opened(session: Session): void
-  ended(session: Session): void
-  /** Asks to be looked at ({@link Session.look}) at that time on the monotonic clock. */
-  lookAt(session: Session, atMs: number): void
-}
-
 /** One connection of one device. */
 export class Session {
   readonly peer: Peer
   readonly #deps: SessionDeps
   readonly #socket: WebSocket
-  /** What carries it. */
   readonly #stream: Duplex
   #phase: 'expecting-hello' | 'admitting' | 'open' | 'ending' = 'expecting-hello'
   #openedAt: number
@@ -278,11 +259,8 @@ export class Session {
   #giveGrant(): void {
     const { desk, monotonicMs } = this.#deps
     this.#grantAt = monotonicMs()
-    const give = async () => {
-      const { id, grant, sent } = await desk.grantFor(this.peer.device, this.#protocol)
-      if (this.send({ type: 'break-glass', grant }) && !sent) await desk.grantSent(id)
-    }
-    give().catch((failure: unknown) => this.#fault(failure))
+    const send = (grant: Signed) => this.send({ type: 'break-glass', grant })
+    desk.giveGrant(this.peer.device, this.#protocol, send).catch((failure: unknown) => this.#fault(failure))
   }
 
   #report({ sequence, report }: Extract<DeviceMessage, { type: 'report' }>, bytes: number): void {

@@ -9,7 +9,7 @@ const inserts = new Map<string, Prepared<Columns, unknown>>()
 const updates = new Map<string, Prepared<Columns, unknown>>()
 
 /** Inserts rows that fill the same columns. */
-export async function insertRows<Table extends keyof Schema & string>(
+export async function insertRows<Table extends keyof Schema>(
   transaction: Transaction<Schema>,
   table: Table,
   rows: readonly Insertable<Schema[Table]>[],
@@ -22,7 +22,7 @@ export async function insertRows<Table extends keyof Schema & string>(
       db.insertInto(table).values(Object.fromEntries(columns.map((column) => [column, slot(column)])) as never),
     ),
   )
-  await statement.many(transaction, rows as readonly Columns[])
+  await statement.many(transaction, rows)
 }
 
 /** Changes actions, each in its own way. Those that change the same columns are one call; an action may be named once only. */
