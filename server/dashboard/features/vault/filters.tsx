@@ -15,7 +15,7 @@ const stateWords: Readonly<Record<(typeof states)[number], string>> = {
   'in-vault': 'In the vault now',
   restored: 'Put back',
   purged: 'Purged',
-  all: 'All there ever was',
+  all: 'Everything',
 }
 const ages = [7, 30, 90, 180, 365] as const
 const typingMs = 250
@@ -51,7 +51,7 @@ export const VaultFilters = ({
         size="xs"
         className={classes.pick ?? ''}
         aria-label="Age"
-        placeholder="Taken at any time"
+        placeholder="Any age"
         data={ages.map((days) => ({ value: String(days), label: `Older than ${days} days` }))}
         value={search.age === undefined ? null : String(search.age)}
         onChange={(value) => change({ age: value === null ? undefined : Number(value) })}

@@ -9,7 +9,7 @@ export const Nothing = ({ search }: { search: VaultSearch }) => {
   if (Object.keys(filter).length > 0)
     return (
       <EmptyState icon="filter" title="No file fits these filters">
-        Take one of them away. Files that were put back or purged are under “What became of them”.
+        Take one of them away. “Everything” shows files that were put back or purged, too.
       </EmptyState>
     )
   return (
