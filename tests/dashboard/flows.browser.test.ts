@@ -152,7 +152,12 @@ describe('[UI1] the dashboard, by a person with a mouse', () => {
   })
 
   test('[UND6] from one quarantined file, takes back every other instance of it, counted before', async () => {
-    const ids = await quarantine([one, two], '/tmp/instances', true)
+    // The same bytes, under other paths.
+    const targets = [
+      { devices: [one.id], params: one.plant('/tmp/instance', 'the same bytes') },
+      { devices: [two.id], params: two.plant('/home/mira/copy', 'the same bytes') },
+    ]
+    const ids = await ask('quarantine-file', targets, true)
     for (const id of ids) await ended(id)
     await enter(`/actions/in-force?action=${ids[0]}`)
     await page.getByRole('heading', { name: '1 other instance' }).waitFor()
