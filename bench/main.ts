@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { agentRows } from './agent.ts'
+import { controlPlaneRows } from './control-plane/rows.ts'
 import { dashboardRows } from './dashboard.ts'
 import { fleetRows } from './fleet.ts'
 import { growthRows } from './growth.ts'
@@ -20,6 +21,7 @@ const rows: readonly BenchRow[] = [
   ...vaultRows,
   ...journalRows,
   ...latencyRows,
+  ...controlPlaneRows,
   ...fleetRows,
   ...agentRows,
   ...historyRows,
