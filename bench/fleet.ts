@@ -7,6 +7,7 @@ const devices = Number(process.env['RECOURSE_BENCH_DEVICES'] ?? 15_000)
 const storming = Math.round((devices * 2) / 3)
 /** Of which the memory of one is measured; more would only take longer. */
 const idle = Math.min(3_000, devices)
+const warming = Math.ceil(idle / 15)
 const rounds = 3
 const mebibyte = 1_048_576
 
@@ -43,11 +44,11 @@ export const fleetRows: readonly BenchRow[] = [
 
 async function idleMemory(say: Say): Promise<Measured> {
   const world = await startFleetWorld(idle, say)
-  /** A fresh process each time, in the state in which it has served every device once: what a device adds is then the connection. */
+  /** A fresh process each time, after some devices have come and gone: what one adds is then its connection, and no code. */
   const added = async (kind: 'plane' | 'bare') => {
     const server = await world.open(kind)
-    await server.connect(0, idle)
-    await server.cut(0, idle)
+    await server.connect(0, warming)
+    await server.cut(0, warming)
     const empty = await server.atRest()
     await server.connect(0, idle)
     const full = await server.atRest()
