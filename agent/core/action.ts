@@ -50,6 +50,11 @@ export interface Reversible<Name extends ActionName> extends Implementation<Name
   /** Gives up what was kept for an undo (bytes in the vault), once the grace period after it is over (UND4). May be called again. */
   release?(bench: Bench, inverse: InverseOf<Catalogue[Name]>): Promise<void>
   /**
+   * Whether the machine has started anew since, and nothing of it can stand any more: then it is in force no longer (LIFE2). Told from
+   * the record alone, and asked at every start of the agent.
+   */
+  endedWithBoot?(bench: Bench, inverse: InverseOf<Catalogue[Name]>): boolean
+  /**
    * For effects held in force: keeps the effect up until disposed, putting back what somebody tampers with and reporting it.
    * Started after `apply` and again at every start of the agent.
    */

@@ -148,13 +148,17 @@ export function createCore(deps: CoreDeps): Core {
       journal.commit('released', () => journal.records.remove(actionId))
     })
 
-  /** Takes up a standing effect after a start: proves what is held in force, and holds it again. */
+  /** Takes up a standing effect after a start: proves what is held in force, and holds it again. What a boot has ended has lapsed. */
   async function standBy(actionId: ActionId): Promise<void> {
     try {
       await lanes.run(laneOf(actionId), async () => {
         const standing = journal.effects.find(actionId)
         const subject = standing === null ? null : findSubject(parts, actionId)
         if (standing === null || subject === null || !isReversibleSubject(subject)) return
+        if (subject.implementation.endedWithBoot?.(benchOf(parts, actionId), subject.inverse) === true) {
+          await undoLocally(parts, actionId, { cause: 'lapsed', quietWhenStuck: true })
+          return
+        }
         holds.start(subject)
         if (!subject.spec.heldInForce) return
         const { evidence } = await prove(parts, subject)

@@ -92,6 +92,26 @@ describe('the real actions under the core, on the model machine', () => {
     expect(answer).toMatchObject({ answer: 'ready', would: expect.arrayContaining([expect.stringContaining(path)]) })
   })
 
+  test('[LIFE2] a process that was suspended is in force no longer once the machine has started anew', async () => {
+    machine.spawnProcess({ image: path, owner: 1000 })
+    const id = rig.newId<ActionId>()
+    const imageSha256 = hashOf('bad')
+    await core.order(rig.doing('suspend-process', { target: { imageSha256 } }, { id }))
+    await core.settled()
+    expect(core.inForce()).toMatchObject([{ actionId: id, effect: 'in-force' }])
+    await live()
+    await core.settled()
+    expect(core.inForce(), 'a new life of the agent alone ends nothing').toMatchObject([{ actionId: id }])
+    await rig.stop()
+    machine.reboot()
+    await live()
+    await core.settled()
+    expect(core.inForce()).toEqual([])
+    expect(rig.reports(core)).toContainEqual(
+      expect.objectContaining({ kind: 'effect', actionId: id, effect: 'lapsed', cause: 'lapsed' }),
+    )
+  })
+
   test('[ISO3] an isolation holds over a restart of the machine, against tampering, and lapses in time, offline', async () => {
     const before = lookRestoredOf(machine)
     const id = rig.newId<ActionId>()

@@ -50,6 +50,7 @@ export interface AnyReversible extends AnyImplementation {
   verifyReverted(bench: Bench, inverse: unknown, gaps?: readonly Gap[]): Promise<Evidence[]>
   putsBack?(inverse: unknown): readonly string[]
   release?(bench: Bench, inverse: unknown): Promise<void>
+  endedWithBoot?(bench: Bench, inverse: unknown): boolean
   hold?(bench: Bench, inverse: unknown, tampered: (evidence: Evidence[]) => void): Disposable
 }
 

@@ -18,7 +18,8 @@ const inverse = z.strictObject({
 export const suspendProcess = defineAction({
   name: 'suspend-process',
   title: 'Suspend process',
-  description: 'Freezes a process, or every process of an image, where it stands. Resuming lets it go on.',
+  description:
+    'Freezes a process, or every process of an image, where it stands. Resuming lets it go on; a restart of the device ends it.',
   risk: 'disruptive',
   technique: { tactic: 'Evict', id: 'D3-PS', name: 'Process Suspension' },
   heldInForce: false,

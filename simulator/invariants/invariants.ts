@@ -103,9 +103,8 @@ export const atRest: Readonly<Record<string, Invariant<World>>> = {
         const entry = book.entries.get(id)
         if (entry !== undefined) standing.add(entry.target)
       }
-      // A restart ends what is only in memory; until its undo it stands in the list with the time when it was last proved.
-      for (const { name, inEffect, lost } of truth.targets)
-        if (inEffect !== standing.has(name) && isReversible(member, name) && (inEffect || lost === 0))
+      for (const { name, inEffect } of truth.targets)
+        if (inEffect !== standing.has(name) && isReversible(member, name))
           wrong.push(
             `${nameOf(truth)}: ${name} ${inEffect ? 'is in effect and not listed' : 'is listed and not in effect'}`,
           )

@@ -151,6 +151,8 @@ export const linux = defineImpl('suspend-process', {
     ]
   },
 
+  endedWithBoot: ({ host }, { processes }) => processes.every(({ bootId }) => bootId !== host.machine.bootId()),
+
   putsBack: ({ processes, alreadySuspended }) => [
     `resume ${listed(processes.map(numbered))}, as far as they stand still`,
     ...(alreadySuspended.length === 0
