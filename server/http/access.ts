@@ -7,9 +7,16 @@ import type { Store } from '../store/store.ts'
 
 /**
  * Who may call what. `respond` and `approve` let anybody in who may ask for, or decide on, at least one kind of action; the service then
- * looks at the kind.
+ * looks at the kind. Roles are read by whoever gives them to people, and by whoever makes them.
  */
-export type Rule = 'public' | 'signed-in' | 'respond' | 'approve' | 'respond-or-approve' | Permission
+export type Rule =
+  | 'public'
+  | 'signed-in'
+  | 'respond'
+  | 'approve'
+  | 'respond-or-approve'
+  | 'people-or-roles'
+  | Permission
 
 /**
  * How far a route reaches over the devices (ACC3).
@@ -48,7 +55,7 @@ export const access: { readonly [route: string]: readonly [Rule, Reach] } = {
   'POST /v1/people': ['people-manage', 'whole'],
   'PATCH /v1/people/:id': ['people-manage', 'whole'],
   'DELETE /v1/people/:id': ['people-manage', 'whole'],
-  'GET /v1/roles': ['people-manage', 'whole'],
+  'GET /v1/roles': ['people-or-roles', 'whole'],
   'POST /v1/roles': ['roles-manage', 'whole'],
   'PATCH /v1/roles/:name': ['roles-manage', 'whole'],
   'DELETE /v1/roles/:name': ['roles-manage', 'whole'],
@@ -220,6 +227,8 @@ export function allows(rule: Exclude<Rule, 'public'>, { permissions }: Pick<Call
       return some('approve:')
     case 'respond-or-approve':
       return some('respond:') || some('approve:')
+    case 'people-or-roles':
+      return permissions.has('people-manage') || permissions.has('roles-manage')
     default:
       return permissions.has(rule)
   }
