@@ -11,7 +11,7 @@ export const openServer: Call<{ folder: string }, { port: number }> = {
   answer: z.object({ port: z.int() }),
 }
 
-/** `collected`: garbage is collected first, after the time was taken. */
+/** `collected`: garbage is collected first, after the time was taken, and the pages it lay on are given back, which V8 else does when it likes. */
 export const usageOf: Call<{ collected: boolean }, Usage> = {
   name: 'usage',
   asked: z.object({ collected: z.boolean() }),
@@ -31,6 +31,6 @@ export const closeServer: Call<null, null> = { name: 'close', asked: z.null(), a
 /** This process, measured. */
 export function ownUsage(connected: number, collected: boolean): Usage {
   const { user, system } = process.cpuUsage()
-  for (let pass = 0; collected && pass < 2; pass++) globalThis.gc?.()
+  for (let pass = 0; collected && pass < 2; pass++) globalThis.gc?.({ type: 'major', flavor: 'last-resort' })
   return { rssBytes: process.memoryUsage.rss(), cpuMs: (user + system) / 1_000, connected }
 }
