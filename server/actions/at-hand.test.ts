@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { ActionId, DeviceId } from '../../protocol/ids.ts'
+import type { Devices } from '../gateway/seam.ts'
 import { actionIn, actionsIn, type Person, quarantine, startTestServer, type TestServer } from '../test-app.ts'
+import { sendOut } from './at-hand.ts'
 import type { ActionView } from './views.ts'
 
 let server: TestServer
@@ -156,4 +158,20 @@ describe('an order for a device that can take it at once', () => {
     expect(await show(action.id)).toMatchObject({ status: 'cancelled', outcome: { code: 'forbidden' } })
     expect(server.fleet.device(device).done).toEqual([])
   })
+})
+
+test('[LIFE6] a write that tells of few does not overtake one that tells of many; in between others have their turn', async () => {
+  const devices = await Promise.all(Array.from({ length: 300 }, (_, at) => server.addDevice(`pc-${at}`)))
+  await ask('/tmp/many', devices)
+  const all = await server.store.read.selectFrom('action').selectAll().orderBy('id').execute()
+  const told: DeviceId[] = []
+  const fleet: Devices = { ...server.fleet, nudge: (id) => void told.push(id) }
+  const [last, ...first] = all.toReversed()
+  if (last === undefined) throw new Error('no rows')
+  sendOut(fleet, first)
+  expect(told.length).toBeGreaterThan(0)
+  expect(told.length).toBeLessThan(first.length)
+  sendOut(fleet, [last])
+  while (told.length < all.length) await new Promise((resolve) => setImmediate(resolve))
+  expect(told).toEqual([...first, last].map((it) => it.device_id))
 })

@@ -26,15 +26,30 @@ export function keepAtHand(row: ActionRow, mandate: Signed, leaf: Uint8Array, pr
   orders.set(row, { mandate, leaf: new Uint8Array(leaf), proof: { ...proof, path } })
 }
 
+/** Rows whose devices are still to be told, for each gateway; who came first is told first, whichever write it was. */
+const lines = new WeakMap<Devices, ActionRow[]>()
+/** So many are told before whatever else waits in this process has its turn. */
+const toldAtOnce = 128
+
 /** Tells the devices of rows that were queued in a write; to be called when it has happened. */
 export function sendOut(devices: Devices, rows: readonly ActionRow[]): void {
+  const line = lines.get(devices)
+  if (line !== undefined) return void line.push(...rows)
+  const all = [...rows]
+  lines.set(devices, all)
+  tellSome(devices, all)
+}
+
+function tellSome(devices: Devices, line: ActionRow[]): void {
   const others = new Set<DeviceId>()
-  for (const row of rows) {
+  for (const row of line.splice(0, toldAtOnce)) {
     const order = orders.get(row)
     if (order === undefined) others.add(row.device_id)
     else devices.deliver(row.device_id, row.id, order)
   }
   for (const device of others) devices.nudge(device)
+  if (line.length === 0) lines.delete(devices)
+  else setImmediate(() => tellSome(devices, line))
 }
 
 const olderWaiting = prepare<{ device: DeviceId }, { device_id: DeviceId }>((db, slot) =>
