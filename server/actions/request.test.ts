@@ -46,7 +46,7 @@ describe('what is asked for', () => {
 
   test('a refusal names the field', async () => {
     const answer = await ask({ ...quarantine([device]), comment: '' })
-    expect(answer.body).toMatchObject({ issues: [{ path: '/comment', message: 'say why' }] })
+    expect(answer.body).toMatchObject({ issues: [{ path: '/comment', message: 'Say why.' }] })
   })
 
   test('an unknown device fails the whole request', async () => {
