@@ -68,7 +68,7 @@ export class Refused extends Error {
 export type Pass = Headers | (() => Promise<Headers>)
 type Headers = Readonly<Record<string, string>>
 
-const headersOf = async (pass: Pass): Promise<Headers> => (typeof pass === 'function' ? pass() : pass)
+export const headersOf = async (pass: Pass): Promise<Headers> => (typeof pass === 'function' ? pass() : pass)
 
 export interface Wish {
   readonly action: ActionName

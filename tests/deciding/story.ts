@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import * as z from 'zod'
 import type { startControlPlane } from '../../simulator/fleet/control-plane.ts'
-import { openOperator, type Pass, setUpPeople } from '../../simulator/fleet/operator.ts'
+import { headersOf, openOperator, type Pass, setUpPeople } from '../../simulator/fleet/operator.ts'
 import type { Actor, Cast } from './cast.ts'
 
 const investigations = z.object({
@@ -50,7 +50,11 @@ export async function tellStory(
   const ask = async <T>(pass: Pass, method: string, path: string, schema: z.ZodType<T>, body?: object): Promise<T> => {
     const answer = await fetch(new URL(path, plane.url), {
       method,
-      headers: { 'recourse-client': 'test', ...pass, ...(body && { 'content-type': 'application/json' }) },
+      headers: {
+        'recourse-client': 'test',
+        ...(await headersOf(pass)),
+        ...(body && { 'content-type': 'application/json' }),
+      },
       ...(body && { body: JSON.stringify(body) }),
     })
     if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`)

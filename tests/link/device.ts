@@ -104,7 +104,7 @@ export function journalCore(folder: string) {
   const journal = openJournal(join(folder, 'journal.db'))
   const outbox = openOutbox({ journal, log: silent })
   const add = (...reports: Report[]) =>
-    void journal.commit('proved', () => {
+    journal.commit('proved', () => {
       for (const report of reports) journal.outbox.append(report)
     })
   return { core: { ...core, outbox }, told, add, left: () => journal.outbox.count(), close: () => journal.close() }
