@@ -24,9 +24,9 @@ import { type BenchRow, type Measured, median, percentile } from './row.ts'
 const rounds = 3
 const samples = 150
 
-/** From the call that approves to the order being durable on a device; the floor is insert → send → ack over a bare socket. */
+/** From the call that approves to the order being durable in the journal of a whole agent in this very process, whose commits count here too. */
 export const latencyRows: readonly BenchRow[] = (['p50', 'p99'] as const).map((which) => ({
-  name: `approve-ack-${which}`,
+  name: `approve-ack-with-agent-${which}`,
   unit: 'ms',
   better: 'less',
   goal: 5,
