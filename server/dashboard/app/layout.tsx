@@ -43,6 +43,7 @@ export const Layout = () => {
     { keys: 'g d', label: 'Go to Devices', group: 'Go', run: () => void navigate({ to: '/devices' }) },
     { keys: 'g i', label: 'Go to Investigations', group: 'Go', run: () => void navigate({ to: '/investigations' }) },
     { keys: 'g l', label: 'Go to Alerts', group: 'Go', run: () => void navigate({ to: '/alerts' }) },
+    { keys: 'g v', label: 'Go to Vault', group: 'Go', run: () => void navigate({ to: '/vault' }) },
     { keys: 'g g', label: 'Go to Device groups', group: 'Go', run: () => void navigate({ to: '/groups' }) },
     { keys: 'g a', label: 'Go to Audit', group: 'Go', run: () => void navigate({ to: '/audit' }) },
     { keys: 'g s', label: 'Go to Settings', group: 'Go', run: () => void navigate({ to: '/settings' }) },
@@ -77,7 +78,9 @@ const titles: readonly (readonly [prefix: string, title: string])[] = [
   ['/groups', 'Device groups'],
   ['/investigations', 'Investigations'],
   ['/alerts', 'Alerts'],
+  ['/vault', 'Vault'],
   ['/audit', 'Audit'],
   ['/settings', 'Settings'],
 ]
-const titleOf = (path: string): string => titles.find(([prefix]) => path.startsWith(prefix))?.[1] ?? 'Overview'
+const titleOf = (path: string): string =>
+  path === '/' ? 'Overview' : (titles.find(([prefix]) => path.startsWith(prefix))?.[1] ?? 'No such page')

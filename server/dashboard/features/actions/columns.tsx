@@ -190,6 +190,20 @@ const all: Readonly<Record<string, Column<Action>>> = {
   id: { id: 'id', head: 'Id', width: 300, cell: (row) => <code>{row.id}</code> },
 }
 
+/** A row that is decided while one looks stays where it is among those that wait; where its time ran, it says how it stands. */
+const expiresOrStands: Column<Action> = {
+  ...(all.expires as Column<Action>),
+  width: 124,
+  cell: (row) =>
+    row.status !== 'pending-approval' ? (
+      <StatusMark status={row.status} />
+    ) : row.expiresAt === null ? (
+      dash
+    ) : (
+      <TimeLeft until={row.expiresAt} />
+    ),
+}
+
 const shown: Readonly<Record<View, readonly string[]>> = {
   pending: ['action', 'target', 'device', 'group', 'risk', 'requestedBy', 'expires', 'comment'],
   history: ['action', 'target', 'device', 'status', 'effect', 'decidedBy', 'created'],
@@ -198,7 +212,7 @@ const shown: Readonly<Record<View, readonly string[]>> = {
 
 /** The columns of a view: first those it shows by itself, then those one may add. */
 const columnsFor = (view: View): readonly Column<Action>[] => {
-  const first = shown[view].flatMap((id) => all[id] ?? [])
+  const first = shown[view].flatMap((id) => (id === 'expires' ? expiresOrStands : (all[id] ?? [])))
   const rest = Object.values(all)
     .filter((it) => !shown[view].includes(it.id))
     .map((it) => ({ ...it, hidden: true }))
