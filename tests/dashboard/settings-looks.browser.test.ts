@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parts } from '../../server/dashboard/features/settings/parts.ts'
 import { seriousFindings } from './axe.ts'
 import { openBrowser } from './browser.ts'
 import { startWorld, type World } from './world.ts'
@@ -39,6 +40,10 @@ const pages = [
   ['forwarders', 'lake', 'New forwarder'],
   ['retention', 'What is forgotten', null],
 ] as const
+
+test('[UI1] every part of the settings is looked at here; a new one without a look fails this', () => {
+  expect(pages.map(([part]) => part)).toEqual(parts.map((it) => it.id))
+})
 
 test.each([
   ['light', 1280],
