@@ -1,5 +1,5 @@
 import { type ErrorCode, errors } from '../../../protocol/errors.ts'
-import { takeAhead } from './ahead.ts'
+import { dropAhead, takeAhead } from './ahead.ts'
 import { type Issue, Problem } from './problem.ts'
 
 export type Query = { readonly [name: string]: string | number | boolean | null | undefined }
@@ -30,6 +30,8 @@ async function call<T>(method: string, path: string, body: unknown, signal?: Abo
   const headers: Record<string, string> = { accept: 'application/json', 'recourse-client': 'dashboard' }
   if (body !== undefined) headers['content-type'] = 'application/json'
   if (method === 'POST') headers['idempotency-key'] = crypto.randomUUID()
+  // What was asked for before a change is old, and before a sign-in it was refused.
+  if (method !== 'GET') dropAhead()
   let response: Response
   try {
     response = await ((method === 'GET' ? takeAhead(path) : null) ??

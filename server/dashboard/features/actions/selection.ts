@@ -19,21 +19,23 @@ export function useSelection<Row extends { readonly id: string }>(rows: readonly
   const [everything, setEverything] = useState(false)
   const ids = useMemo(() => (everything ? new Set(rows.map((it) => it.id)) : chosen), [everything, chosen, rows])
   const anchor = useRef<string | null>(null)
+  // A range by keys is two calls in one event: the second must see what the first chose.
+  const latest = useRef(ids)
+  latest.current = ids
   const toggle = useCallback(
     (row: Row, reach: Reach) => {
-      setEverything(false)
-      setIds(() => {
-        const after = new Set(ids)
-        const from = rows.findIndex((it) => it.id === anchor.current)
-        const to = rows.findIndex((it) => it.id === row.id)
-        if (reach === 'range' && from >= 0 && to >= 0) {
-          for (const it of rows.slice(Math.min(from, to), Math.max(from, to) + 1)) after.add(it.id)
-        } else if (!after.delete(row.id)) after.add(row.id)
-        return after
-      })
+      const after = new Set(latest.current)
+      const from = rows.findIndex((it) => it.id === anchor.current)
+      const to = rows.findIndex((it) => it.id === row.id)
+      if (reach === 'range' && from >= 0 && to >= 0) {
+        for (const it of rows.slice(Math.min(from, to), Math.max(from, to) + 1)) after.add(it.id)
+      } else if (!after.delete(row.id)) after.add(row.id)
+      latest.current = after
       anchor.current = row.id
+      setEverything(false)
+      setIds(after)
     },
-    [rows, ids],
+    [rows],
   )
   const toggleAll = useCallback(() => {
     setEverything(false)
