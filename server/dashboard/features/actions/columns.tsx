@@ -183,7 +183,7 @@ const all: Readonly<Record<string, Column<Action>>> = {
   risk: {
     id: 'risk',
     head: 'Risk',
-    width: 104,
+    width: 112,
     sortKey: (row) => risks.indexOf(row.risk),
     cell: (row) => <RiskMark risk={row.risk} />,
   },
@@ -191,17 +191,24 @@ const all: Readonly<Record<string, Column<Action>>> = {
 }
 
 /** A row that is decided while one looks stays where it is among those that wait; where its time ran, it says how it stands. */
-const expiresOrStands: Column<Action> = {
-  ...(all.expires as Column<Action>),
-  width: 124,
-  cell: (row) =>
-    row.status !== 'pending-approval' ? (
-      <StatusMark status={row.status} />
-    ) : row.expiresAt === null ? (
-      dash
-    ) : (
-      <TimeLeft until={row.expiresAt} />
-    ),
+const expiresOrStands = (row: Action) =>
+  row.status !== 'pending-approval' ? (
+    <StatusMark status={row.status} />
+  ) : row.expiresAt === null ? (
+    dash
+  ) : (
+    <TimeLeft until={row.expiresAt} />
+  )
+
+/** As wide as they may be for all of Pending to fit beside the navigation on a small desk, 1280 pixels. */
+const pendingWidths: Readonly<Record<string, number>> = {
+  action: 150,
+  target: 200,
+  device: 110,
+  group: 110,
+  requestedBy: 84,
+  expires: 124,
+  comment: 130,
 }
 
 const shown: Readonly<Record<View, readonly string[]>> = {
@@ -212,14 +219,18 @@ const shown: Readonly<Record<View, readonly string[]>> = {
 
 /** The columns of a view: first those it shows by itself, then those one may add. */
 const columnsFor = (view: View): readonly Column<Action>[] => {
-  const first = shown[view].flatMap((id) => (id === 'expires' ? expiresOrStands : (all[id] ?? [])))
+  const first = shown[view].flatMap((id) => all[id] ?? [])
   const rest = Object.values(all)
     .filter((it) => !shown[view].includes(it.id))
     .map((it) => ({ ...it, hidden: true }))
   return [...first, ...rest]
 }
 export const columnsOf: Readonly<Record<View, readonly Column<Action>[]>> = {
-  pending: columnsFor('pending'),
+  pending: columnsFor('pending').map((it) => ({
+    ...it,
+    width: pendingWidths[it.id] ?? it.width,
+    ...(it.id === 'expires' ? { cell: expiresOrStands } : {}),
+  })),
   history: columnsFor('history'),
   'in-force': columnsFor('in-force'),
 }

@@ -36,7 +36,7 @@ export const deviceColumns: readonly Column<Device>[] = [
   {
     id: 'name',
     head: 'Name',
-    width: 220,
+    width: 210,
     sortKey: (it) => it.name,
     cell: (it) => (
       <span className={classes.name}>
@@ -48,35 +48,35 @@ export const deviceColumns: readonly Column<Device>[] = [
   {
     id: 'presence',
     head: 'Presence',
-    width: 120,
+    width: 112,
     sortKey: (it) => (it.status === 'active' ? (it.connected ? 0 : 1) : 2),
     cell: (it) => <Presence device={it} />,
   },
   {
     id: 'seen',
     head: 'Last seen',
-    width: 130,
+    width: 110,
     sortKey: (it) => (it.connected ? Number.MAX_SAFE_INTEGER : (it.lastSeenAt ?? 0)),
     cell: (it) => (it.connected ? 'now' : it.lastSeenAt === null ? dash : <When at={it.lastSeenAt} />),
   },
   {
     id: 'state',
     head: 'State',
-    width: 120,
+    width: 112,
     sortKey: (it) => (isolationOf(it) === undefined ? 1 : 0),
     cell: (it) => (isolationOf(it) === undefined ? dash : <IsolatedMark device={it} />),
   },
   {
     id: 'inForce',
     head: 'In force',
-    width: 100,
+    width: 84,
     sortKey: (it) => heldOn(it),
     cell: (it) => (heldOn(it) === 0 ? dash : heldOn(it)),
   },
   {
     id: 'system',
     head: 'System',
-    width: 180,
+    width: 150,
     sortKey: (it) => `${it.facts.osName} ${it.facts.osVersion}`,
     cell: (it) => `${visible(it.facts.osName)} ${visible(it.facts.osVersion)}`,
   },
@@ -95,7 +95,7 @@ export const deviceColumns: readonly Column<Device>[] = [
     sortKey: (it) => it.group,
     cell: (it) => (it.group === '' ? dash : visible(it.group)),
   },
-  { id: 'tags', head: 'Tags', width: 140, cell: (it) => (it.tags.length === 0 ? dash : visible(it.tags.join(', '))) },
+  { id: 'tags', head: 'Tags', width: 120, cell: (it) => (it.tags.length === 0 ? dash : visible(it.tags.join(', '))) },
   { id: 'address', head: 'Address', width: 150, hidden: true, cell: (it) => visible(it.facts.addresses[0] ?? '–') },
   {
     id: 'agent',

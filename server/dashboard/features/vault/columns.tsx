@@ -65,7 +65,7 @@ export const itemColumns: readonly Column<VaultItem>[] = [
     cell: (it) => text(it.action.device.name),
     sortKey: (it) => it.action.device.name,
   },
-  { id: 'state', head: 'Standing', width: 214, cell: (it) => <StateMark item={it} />, sortKey: (it) => it.state },
+  { id: 'state', head: 'Standing', width: 196, cell: (it) => <StateMark item={it} />, sortKey: (it) => it.state },
   { id: 'size', head: 'Size', width: 84, cell: (it) => size(it.sizeBytes), sortKey: (it) => it.sizeBytes ?? -1 },
   {
     id: 'alike',
