@@ -211,6 +211,7 @@ export class Session {
     if (this.#phase !== 'admitting') return
     if (typeof admitted === 'string') return this.end('revoked', 'device_revoked')
     const failed = (failure: unknown) => this.#fault(failure)
+    const { stored, facts } = admitted
     this.#intake = new Intake(
       {
         device,
@@ -223,11 +224,11 @@ export class Session {
           // A code was used up on the device: it gets another one at once.
           if (reports.some((it) => it.kind === 'effect' && it.cause === 'break-glass')) this.#giveGrant()
         },
-        lost: (upTo) => desk.lost(device, admitted.stored, upTo),
+        lost: (upTo) => desk.lost(device, stored, upTo),
         drained: () => this.#readOrHold(),
         failed,
       },
-      admitted.stored,
+      stored,
     )
     this.#dispatch = new Dispatch({
       device,
@@ -242,12 +243,12 @@ export class Session {
     // What is said in this turn leaves in one piece: a storm of connections is made of calls to the system.
     this.#stream.cork()
     setImmediate(() => this.#stream.uncork())
-    this.send({ type: 'welcome', protocol, stored: admitted.stored, at: nowMs() })
+    this.send({ type: 'welcome', protocol, stored, at: nowMs() })
     desk.presence.seen(device)
     this.#heartbeat()
     for (const statement of await actions.keyStatements()) this.send({ type: 'key', statement })
     this.#giveGrant()
-    await desk.takeFacts(device, hello.facts, admitted.facts)
+    await desk.takeFacts(device, hello.facts, facts)
     // Looked at after the device counts as open: an order of later than this nudges it.
     const awaited = await actions.isAwaited(device)
     if (awaited) for (const actionId of await actions.cancelsFor(device)) this.send({ type: 'cancel', actionId })
