@@ -39,7 +39,8 @@ beforeAll(async () => {
   await enrolAgent(place, `127.0.0.1:${world.server.enrolPort}`, token)
   device = readIdentity(place.state)?.deviceId ?? ''
   agent = startAgentProcess(place)
-  expect((await statusOnceConnected(place, 60_000))?.link).toBe('connected')
+  const status = await statusOnceConnected(place, 60_000)
+  if (status?.link !== 'connected') throw new Error(`the agent did not connect: ${JSON.stringify(status?.trouble)}`)
 })
 afterAll(async () => {
   await agent?.stop()
