@@ -22,6 +22,7 @@ const vault: Vault = {
   seal: unused,
   holds: unused,
   check: async () => ({ intact: true, detail: 'as it was' }),
+  read: unused,
   restore: unused,
   release: unused,
   list: async () => [{ item: 'a', state: 'stray', sha256: null, sizeBytes: 3 }],

@@ -15,7 +15,7 @@ export interface Target {
 }
 
 /** D3FEND tactics that remediation serves; OCSF takes them as the activity of an event. */
-export type Tactic = 'Isolate' | 'Evict' | 'Restore' | 'Harden'
+export type Tactic = 'Isolate' | 'Evict' | 'Restore' | 'Harden' | 'Detect'
 
 /** MITRE D3FEND technique, by its tactic, identifier and name. */
 export interface Technique {

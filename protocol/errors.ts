@@ -91,6 +91,17 @@ const table = {
   interrupted: { meaning: 'The device stopped in the middle and put everything back as it was.', retryable: true },
   internal: { meaning: 'A fault in Recourse itself; the log has the details.', retryable: false, http: 500 },
 
+  // Files on their way to the control plane (VLT7).
+  content_unexpected: {
+    meaning: 'Nobody has asked this device for that, or it does not follow on what came before.',
+    retryable: false,
+  },
+  content_mismatch: {
+    meaning: 'What came does not have the size or the hash of what was asked for; it was thrown away.',
+    retryable: false,
+  },
+  content_too_large: { meaning: 'Larger than the control plane takes in.', retryable: false, http: 422 },
+
   // The wire.
   frame_too_large: { meaning: 'The frame is larger than the limit.', retryable: false, http: 413 },
   frame_malformed: {

@@ -15,7 +15,7 @@ const goldenFrame = z.strictObject({
 })
 
 /** Frames as version 1 wrote them, and what it came to say since. They are never written anew: a reader that fails them has forgotten the past. */
-const frames = ['frames-v1.json', 'frames-v1-purge.json'].flatMap((name) =>
+const frames = ['frames-v1.json', 'frames-v1-purge.json', 'frames-v2-content.json'].flatMap((name) =>
   z.array(goldenFrame).parse(JSON.parse(readFileSync(new URL(`./golden/${name}`, import.meta.url), 'utf8'))),
 )
 

@@ -8,6 +8,9 @@ import { keyId, order, signed } from './mandate.ts'
 import { evidence, outcome, preview, timeMs } from './outcome.ts'
 import { effect } from './status.ts'
 
+/** Most bytes of one `content` message. */
+export const contentPieceBytes = 65_536
+
 const sequence = z.int().min(1)
 const text = (length: number) => z.string().max(length)
 
@@ -96,6 +99,15 @@ export const deviceMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('preview'), request: z.int(), preview }),
   z.strictObject({ type: z.literal('renew'), csr: z.instanceof(Uint8Array) }),
   z.strictObject({ type: z.literal('facts'), facts: deviceFacts }),
+  /** A piece of a file that was asked for (VLT7). Without bytes it asks where to go on. */
+  z.strictObject({
+    type: z.literal('content'),
+    actionId,
+    /** Of the whole file. */
+    sizeBytes: z.int().min(0),
+    offset: z.int().min(0),
+    bytes: z.instanceof(Uint8Array).refine((it) => it.length <= contentPieceBytes, 'a longer piece'),
+  }),
   z.strictObject({ type: z.literal('trouble'), code: z.enum(errorCodes), about: text(64) }),
 ])
 export type DeviceMessage = z.infer<typeof deviceMessage>
@@ -121,6 +133,9 @@ export const serverMessage = z.discriminatedUnion('type', [
   }),
   /** Every report up to this sequence is durable on the server; the device may forget them. */
   z.strictObject({ type: z.literal('stored'), sequence: z.int().min(0) }),
+  /** Everything before `upTo` has arrived; `whole` when that is all and it has the right hash. The device goes on from there. */
+  z.strictObject({ type: z.literal('content-taken'), actionId, upTo: z.int().min(0), whole: z.boolean() }),
+  z.strictObject({ type: z.literal('content-refused'), actionId, code: z.enum(errorCodes) }),
   z.strictObject({ type: z.literal('certificate'), pem: text(65_536) }),
   z.strictObject({ type: z.literal('key'), statement: signed }),
   z.strictObject({ type: z.literal('break-glass'), grant: signed }),

@@ -5,6 +5,7 @@
  *   Agents say more of the vault since: the file that evidence is about, and that it was purged. A control plane reads agents that do
  *   not; an agent that does needs one that knows, so the control plane is upgraded first.
  * - 2 (2026-11-21): break-glass grants of version 2, whose hash costs nothing to make.
+ *   Said in both: `content` and its two answers, which only an agent that knows `collect-quarantined` begins and only when it was ordered to.
  */
 export const protocolVersions = [2, 1] as const
 

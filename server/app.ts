@@ -40,6 +40,7 @@ import { peopleRoutes } from './people/routes.ts'
 import { rolloutRoutes } from './rollouts/routes.ts'
 import type { Source } from './source.ts'
 import type { Store } from './store/store.ts'
+import type { Collected } from './vault/collected/collected.ts'
 import { vaultRoutes } from './vault/routes.ts'
 
 export interface AppDeps {
@@ -50,6 +51,7 @@ export interface AppDeps {
   readonly devices: Devices
   readonly feed: Feed
   readonly passwords: Passwords
+  readonly collected: Collected
   readonly log: Logger
   readonly rateLimits: RateLimits
   readonly web: WebOptions
@@ -162,7 +164,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   investigationRoutes(app, { ...deciding, cursors })
   groupRoutes(app, deciding)
   rolloutRoutes(app, deciding)
-  vaultRoutes(app, { ...deciding, cursors })
+  vaultRoutes(app, { ...deciding, cursors, collected: deps.collected })
   summaryRoutes(app, { store, devices, source, cursors })
   auditRoutes(app, { store, audit, signer: keys.audit, source, cursors })
   liveRoutes(app, { store, feed })

@@ -10,9 +10,11 @@ import { pruneInvestigations } from './investigations/prune.ts'
 import type { Signer } from './keys/signer.ts'
 import { pruneEvents } from './live/events.ts'
 import { sqliteTextIndex } from './store/sqlite-text-index.ts'
+import type { Collected } from './vault/collected/collected.ts'
 
 export interface JobsDeps {
   readonly actions: ActionDeps
+  readonly collected: Collected
   readonly auditSigner: Signer
   /** Renews what has to be made anew once a day. */
   refresh(): Promise<void>
@@ -31,7 +33,7 @@ const indexedAtOnce = 200
 const indexRounds = 50
 
 /** Everything the control plane does by itself. What each does depends only on the injected clock, so tests run them by hand. */
-export const jobs = ({ actions, auditSigner, refresh }: JobsDeps): Job[] => {
+export const jobs = ({ actions, collected, auditSigner, refresh }: JobsDeps): Job[] => {
   const { store, source } = actions
   return [
     {
@@ -56,6 +58,7 @@ export const jobs = ({ actions, auditSigner, refresh }: JobsDeps): Job[] => {
         await pruneHistory(actions)
         await pruneInvestigations(actions)
         await pruneEvents(store, now)
+        await collected.prune()
         await store.write(async (transaction) => {
           await transaction.deleteFrom('session').where('expires_at', '<=', now).execute()
           await transaction.deleteFrom('access_token').where('expires_at', '<=', now).execute()

@@ -36,6 +36,7 @@ import { admitSimulatedPeople, type SimulatedPeople } from './simulated-people.t
 import { type Source, systemSource } from './source.ts'
 import { openSqlite } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
+import { openCollected } from './vault/collected/collected.ts'
 
 export interface Listen {
   readonly host: string
@@ -146,12 +147,22 @@ async function start(
     changed: news.changed,
     regroup: (transaction, device) => deviceChanged(actions, transaction, device),
   }
+  const collected = openCollected({
+    store,
+    audit,
+    source,
+    secret: keys.secret,
+    folder: join(dataFolder, 'collected'),
+    log,
+  })
+  closers.push(() => collected.close())
   const names = [...new Set([publicHost, 'localhost', '127.0.0.1', '::1'])]
   const breakGlass = createBreakGlass(deviceDeps)
   const opened = await startGateway({
     authority,
     secret: keys.secret,
     actions: createActions(actions),
+    contents: collected,
     desk: createDesk(deviceDeps, breakGlass, createPresence({ store, source })),
     log,
     names,
@@ -189,6 +200,7 @@ async function start(
     devices,
     feed,
     passwords,
+    collected,
     log,
     rateLimits: options.rateLimits ?? defaultRateLimits,
     web: {
@@ -214,6 +226,7 @@ async function start(
   closers.push(
     startJobs({
       actions,
+      collected,
       auditSigner: keys.audit,
       log,
       refresh: async () => {

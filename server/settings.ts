@@ -29,6 +29,18 @@ export const settings = z.strictObject({
     .max(3_650)
     .default(180)
     .describe('Alerts, ended investigations with their evidence, and ended rollouts are kept so long (AUD2)'),
+  collectMebibytes: z
+    .int()
+    .min(1)
+    .max(3_072)
+    .default(64)
+    .describe('The largest file that is taken in from the vault of a device, in MiB (VLT7)'),
+  collectedDays: z
+    .int()
+    .min(1)
+    .max(3_650)
+    .default(30)
+    .describe('A file that was taken in is kept so long, and its bytes then deleted (VLT7)'),
   batchLimit: z.int().min(1).max(1_000).default(1_000).describe('Most actions of one request'),
   folderLists: folderLists
     .default(defaultFolderLists)

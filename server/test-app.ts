@@ -28,6 +28,7 @@ import type { Source } from './source.ts'
 import { scratchFolder } from './store/scratch-folder.ts'
 import { openSqlite } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
+import { type Collected, openCollected } from './vault/collected/collected.ts'
 
 /** A clock that tests move by hand, and random bytes that repeat. */
 export interface TestSource extends Source {
@@ -64,6 +65,7 @@ export interface TestServer {
   readonly feed: Feed
   readonly actions: ActionDeps
   readonly people: PeopleDeps
+  readonly collected: Collected
   /** Calls as somebody; the body goes as JSON, the answer comes parsed. */
   call(
     as: Person | null,
@@ -132,6 +134,15 @@ export async function startTestServer(
     const actions = withDeciding({ store, audit, keys, source, devices: fleet, log })
     const passwords = options.passwords ?? quickPasswords
     const people: PeopleDeps = { store, audit, source, passwords, keys }
+    const collected = openCollected({
+      store,
+      audit,
+      source,
+      secret: keys.secret,
+      folder: join(folder, 'collected'),
+      log,
+      reserveBytes: 0,
+    })
     const app = await buildApp({
       store,
       audit,
@@ -140,6 +151,7 @@ export async function startTestServer(
       devices: fleet,
       feed,
       passwords,
+      collected,
       log,
       rateLimits: options.rateLimits ?? { ...defaultRateLimits, perMinute: 1e6, perHour: 1e6, sessionPerMinute: 1e6 },
       web: {
@@ -174,7 +186,7 @@ export async function startTestServer(
         deviceRoutes(it, { ...deps, devices: fleet, breakGlass: createBreakGlass(deps), enrolAt })
       },
     })
-    return { store, feed, keys, actions, people, app, seam: createActions(actions) }
+    return { store, feed, keys, actions, people, app, collected, seam: createActions(actions) }
   }
   let live = await open()
 
@@ -220,6 +232,9 @@ export async function startTestServer(
     get actions() {
       return live.actions
     },
+    get collected() {
+      return live.collected
+    },
     get people() {
       return live.people
     },
@@ -261,11 +276,13 @@ export async function startTestServer(
     },
     restart: async () => {
       await live.app.close()
+      await live.collected.close()
       await live.store.close()
       live = await open()
     },
     close: async () => {
       await live.app.close()
+      await live.collected.close()
       await live.store.close()
       rmSync(folder, { recursive: true, force: true })
     },

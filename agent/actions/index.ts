@@ -1,4 +1,5 @@
 import type { Registry } from '../core/action.ts'
+import { collectQuarantined } from './collect-quarantined/index.ts'
 import { isolateDevice } from './isolate-device/index.ts'
 import { killProcess } from './kill-process/index.ts'
 import { purgeQuarantine } from './purge-quarantine/index.ts'
@@ -12,4 +13,5 @@ export const registry: Registry = {
   'suspend-process': suspendProcess,
   'isolate-device': isolateDevice,
   'purge-quarantine': purgeQuarantine,
+  'collect-quarantined': collectQuarantined,
 }

@@ -55,6 +55,9 @@ export const benchOn = (machine: ModelMachine, host: Host = modelHost(machine)):
   bounds: nowhere,
   nowMs: () => machine.nowMs,
   quarantined: () => ({ gone: 'a process is in no vault' }),
+  handOver: () => {
+    throw new Error('a process is handed over to nobody')
+  },
   displace: () => {
     throw new Error('a process displaces nothing')
   },

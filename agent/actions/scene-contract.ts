@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import type { ParamsOf, Platform } from '../../protocol/action-spec.ts'
 import type { ActionName, Catalogue } from '../../protocol/actions/index.ts'
 import { decode, encode, recordLimits } from '../../protocol/codec.ts'
+import { RecourseError } from '../../protocol/errors.ts'
 import type { ActionId } from '../../protocol/ids.ts'
 import type {
   Applied,
@@ -71,6 +73,7 @@ export const noVault = (): Vault => {
     seal: none,
     holds: none,
     check: none,
+    read: none,
     restore: none,
     release: none,
     list: none,
@@ -79,6 +82,18 @@ export const noVault = (): Vault => {
 }
 
 export const nowhere: Bounds = { controlPlane: [], canaries: [] }
+
+/** A control plane as far as an effect sees it: takes what is whole and has the right hash. */
+export async function takeOver(vault: Vault, record: FileRecord): Promise<void> {
+  const sum = createHash('sha256')
+  for (let at = 0; at < record.sizeBytes; ) {
+    const bytes = await vault.read(record, at, 65_536)
+    if (bytes.length === 0) break
+    sum.update(bytes)
+    at += bytes.length
+  }
+  if (sum.digest('hex') !== record.sha256) throw new RecourseError('content_mismatch')
+}
 
 const actionId = '01890a5d-ac96-774b-bcce-b302099a8057' as ActionId
 
@@ -97,13 +112,18 @@ export async function enter<Name extends ActionName>(fixture: ActionFixture<Name
   const scene = await fixture.scene()
   const action = drive(fixture, scene)
   const displaced = new Map<ActionId, FileRecord>()
-  const benchOn = async (host: Host): Promise<Bench> => ({
+  const benchOn = async (host: Host): Promise<Bench> => {
+    const vault = await scene.openVault(host)
+    return benchWith(host, vault)
+  }
+  const benchWith = (host: Host, vault: Vault): Bench => ({
     actionId,
     host,
-    vault: await scene.openVault(host),
+    vault,
     bounds: scene.bounds,
     nowMs: () => scene.machine.nowMs,
     quarantined: (action) => scene.quarantined?.(action) ?? { gone: 'there is no such quarantine' },
+    handOver: (record) => takeOver(vault, record),
     displace: (describe) => {
       const record = displaced.get(actionId) ?? describe()
       displaced.set(actionId, record)

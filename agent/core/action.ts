@@ -29,6 +29,8 @@ export interface Implementation<Name extends ActionName> {
    * gone. When it failed in the middle, what stands of them is `unknown`.
    */
   purges?(params: ParamsOf<Catalogue[Name]>): readonly ActionId[]
+  /** `apply` changes nothing on the device: when it fails, nothing of it stands. */
+  readonly readsOnly?: true
 }
 
 /** Further duties of an action that can be undone; an implementation without them does not compile. */
@@ -70,6 +72,11 @@ export interface Bench {
   nowMs(): number
   /** A quarantine of this very device that stands, by its own record (UND1); or, in words, why there is none. */
   quarantined(action: ActionId): { readonly record: FileRecord } | { readonly gone: string }
+  /**
+   * For `apply` alone: sends the control plane what the vault holds of the record (VLT7), and resolves when it has all of it. Throws
+   * `NotNow` while there is no connection; the core then leaves the order open and calls `apply` again at the next connect.
+   */
+  handOver(record: FileRecord): Promise<void>
   /**
    * For `revert` with `replace` only: makes the record of what stands in the way durable, before it is taken (JRN1), under the
    * undo's own id, so that it can be restored by an undo of the undo. Answers with the record to take by: `describe` is asked the

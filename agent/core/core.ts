@@ -3,6 +3,7 @@ import type { ActionId } from '../../protocol/ids.ts'
 import type { Order, Signed } from '../../protocol/mandate.ts'
 import type { InForceEntry, Report } from '../../protocol/messages.ts'
 import type { Outcome, Preview } from '../../protocol/outcome.ts'
+import type { Handing } from './handing.ts'
 
 /**
  * The agent without a network: takes orders, answers with reports. Free of transport, so that the link, the command line and the
@@ -39,6 +40,8 @@ export interface Core {
   /** Resolves when everything accepted so far has ended and nothing is left to seal. For the command line, the simulator and tests. */
   settled(): Promise<void>
   readonly outbox: Outbox
+  /** For the link, which tells it of connections and answers. */
+  readonly handing: Omit<Handing, 'handOver'>
 }
 
 export type PreviewAsk =

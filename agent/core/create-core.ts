@@ -6,6 +6,7 @@ import { createBreakGlass } from './break-glass.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Core } from './core.ts'
 import { inForceOf, reportEffect, restate, setEffect, state } from './effects.ts'
+import { createHanding, NotNow } from './handing.ts'
 import { createHolds } from './holds.ts'
 import { takeIn, withdraw } from './intake.ts'
 import { type JournalOptions, openJournal } from './journal.ts'
@@ -78,6 +79,13 @@ export function createCore(deps: CoreDeps): Core {
       }
     },
   })
+  // What was cut off for want of a connection goes on in its turn; one that has not noticed the cut yet is asked for once more behind it.
+  const handing = createHanding((waiting) => {
+    for (const actionId of waiting) {
+      const entry = journal.ledger.find(actionId)
+      if (!closed && entry !== null) void schedule(entry)
+    }
+  })
   const policy = openPolicy({
     path: deps.policyPath,
     platform: host.platform,
@@ -109,6 +117,7 @@ export function createCore(deps: CoreDeps): Core {
     log,
     bounds: () => deps.bounds(),
     holds,
+    handing,
     skewMs: deps.skewMs ?? defaults.skewMs,
     graceMs: deps.graceMs ?? defaults.graceMs,
     rearm: () => upkeep.rearm(),
@@ -128,6 +137,10 @@ export function createCore(deps: CoreDeps): Core {
       })
     } catch (error) {
       if (closed) return
+      if (error instanceof NotNow) {
+        log.info({ actionId }, 'waits for a connection')
+        return
+      }
       log.error({ actionId, err: error }, 'an order could not be brought to its end; it is tried again')
       upkeep.retryLater(actionId)
     }
@@ -186,6 +199,7 @@ export function createCore(deps: CoreDeps): Core {
       if (closed) return
       closed = true
       upkeep.close()
+      handing.cut()
       holds.stopAll()
       await lanes.close()
       await sealing.done()
@@ -233,5 +247,6 @@ export function createCore(deps: CoreDeps): Core {
       } while (lanes.busy() || sealing.busy())
     },
     outbox: openOutbox(parts),
+    handing,
   }
 }

@@ -7,6 +7,7 @@ import type { Host } from '../host/host.ts'
 import type { FileRecord, Vault } from '../vault/vault.ts'
 import type { Applied, Bench, Bounds, Comparison, Prepared, Registry, RevertWay } from './action.ts'
 import type { Clock } from './clock.ts'
+import type { Handing } from './handing.ts'
 import type { Holds } from './holds.ts'
 import type { Journal } from './journal.ts'
 import type { ActionRecord } from './journal-records.ts'
@@ -26,6 +27,7 @@ export interface Parts {
   readonly log: Log
   readonly bounds: () => Bounds
   readonly holds: Holds
+  readonly handing: Handing
   /** Largest difference allowed between the clocks of device and control plane, milliseconds. */
   readonly skewMs: number
   /** How long record and bytes outlive an undo, milliseconds of running time (UND4). */
@@ -42,6 +44,7 @@ export interface AnyImplementation {
   apply(bench: Bench, params: unknown, inverse: unknown): Promise<Applied>
   verify(bench: Bench, params: unknown, inverse: unknown): Promise<Evidence[]>
   purges?(params: unknown): readonly ActionId[]
+  readonly readsOnly?: true
 }
 
 export interface AnyReversible extends AnyImplementation {
@@ -106,6 +109,12 @@ export function benchOf(parts: Parts, actionId: ActionId, displace?: Bench['disp
     bounds: parts.bounds(),
     nowMs: () => parts.clock.nowMs(),
     quarantined: (action) => quarantineOf(parts, action),
+    handOver: (record) =>
+      parts.handing.handOver({
+        actionId,
+        sizeBytes: record.sizeBytes,
+        read: (offset, length) => parts.vault.read(record, offset, length),
+      }),
     displace: displace ?? nothingToDisplace,
   }
 }

@@ -6,6 +6,7 @@ import type { Applied, Prepared } from './action.ts'
 import { limitFrom, reportEffect, setEffect, state } from './effects.ts'
 import { readOrder, timeFault } from './gate.ts'
 import type { LedgerEntry } from './journal-ledger.ts'
+import { NotNow } from './handing.ts'
 import type { Grip } from './lanes.ts'
 import {
   benchOf,
@@ -141,6 +142,7 @@ async function act(parts: Parts, subject: Subject, until: number | null, resumed
   try {
     applied = await implementation.apply(bench, params, inverse)
   } catch (error) {
+    if (error instanceof NotNow) throw error
     tell(parts, actionId, error, 'failed; it is taken back')
     await giveUp(parts, subject, error, until, resumed)
     return
@@ -161,7 +163,8 @@ async function act(parts: Parts, subject: Subject, until: number | null, resumed
     )
   } else {
     // It was done, and something of it is not as it should be. It can still be taken back (ISO2: degraded, never silently half).
-    const effect = reversible && evidence.some(({ holds }) => holds) ? 'in-force' : 'unknown'
+    const stands = reversible && evidence.some(({ holds }) => holds) ? 'in-force' : 'unknown'
+    const effect = implementation.readsOnly === true ? 'none' : stands
     const detail = trouble?.detail ?? shortOf(evidence)
     endDo(
       parts,
@@ -192,6 +195,10 @@ async function giveUp(parts: Parts, subject: Subject, cause: unknown, until: num
     // Part of it may have been done, and nobody can take that back: only a target that was not as ordered was not touched.
     if (untouched) {
       endDo(parts, actionId, { status: 'refused', ...trouble, at: at() }, 'none', null)
+      return
+    }
+    if (subject.implementation.readsOnly === true) {
+      endDo(parts, actionId, failed(trouble, 'none', [], at()), 'none', null)
       return
     }
     const { evidence } = await prove(parts, subject)

@@ -90,6 +90,9 @@ export function openInbox(deps: InboxDeps): Inbox {
         return
       case 'stored':
         return deps.stored(message.sequence)
+      case 'content-taken':
+      case 'content-refused':
+        return core.handing.answered(message)
       case 'certificate':
         return deps.certificate(message.pem)
       case 'key':

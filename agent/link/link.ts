@@ -169,6 +169,7 @@ function converse(deps: ConversationDeps, connected: () => void): Conversation {
     ended(ending) {
       clearInterval(looking)
       pump?.stop()
+      core.handing.cut()
       inbox.stop()
       finish(ending)
     },
@@ -199,6 +200,7 @@ function converse(deps: ConversationDeps, connected: () => void): Conversation {
       pump = startPump(core.outbox, { ...connection, trouble: troubled }, stored)
       // A disk that takes nothing is not worth the connection; the statement follows with the next one.
       attempt(() => core.restate())
+      core.handing.connected((message) => connection.send(encode(message)))
       attempt(renewWhenDue)
     },
     stored: (sequence) => pump?.stored(sequence),

@@ -3,6 +3,7 @@ import type { FilePath } from '../../protocol/file-path.ts'
 import type { Host } from '../host/host.ts'
 import { codeOf } from './failures.ts'
 import { openFolder } from './folder.ts'
+import { readItem } from './read.ts'
 import { releaseItem } from './release.ts'
 import { restoreFile } from './restore.ts'
 import { makeLane, sealAll } from './seal.ts'
@@ -46,6 +47,7 @@ export const openVault = async (options: VaultOptions): Promise<Vault> => {
     seal: () => passes(() => sealAll(folder, lane, changed)),
     holds: (record) => heldState(folder, record),
     check: (record) => checkItem(folder, record),
+    read: (record, offset, length) => readItem(folder, record, offset, length),
     restore: (record, path) => restoreFile(folder, lane, record, path),
     release: (record) => lane(async () => releaseItem(folder, record)),
     list: async () => listItems(folder),

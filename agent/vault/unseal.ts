@@ -22,6 +22,36 @@ export const unseal = async (
   sha256: Sha256,
   use: (content: Uint8Array, position: number) => void,
 ): Promise<SealedHeader> => {
+  const { header, openAt } = await openBlob(vaultKey, blob, sha256)
+  const { sizeBytes, chunkBytes } = header
+  await inOrder(chunkCount(sizeBytes, chunkBytes), openAt, (content, index) => use(content, index * chunkBytes))
+  return header
+}
+
+/** `length` bytes from `offset`, which lie inside the content. RecourseError record_damaged as above, for the chunks that are read. */
+export const unsealPart = async (
+  vaultKey: Uint8Array,
+  blob: OpenFile,
+  sha256: Sha256,
+  offset: number,
+  length: number,
+): Promise<Uint8Array> => {
+  const { header, openAt } = await openBlob(vaultKey, blob, sha256)
+  const { chunkBytes, sizeBytes } = header
+  if (offset + length > sizeBytes) throw damaged('it is shorter than its record says')
+  const bytes = new Uint8Array(length)
+  for (let filled = 0; filled < length; ) {
+    const index = Math.floor((offset + filled) / chunkBytes)
+    const content = await openAt(index)
+    const from = offset + filled - index * chunkBytes
+    const part = content.subarray(from, from + length - filled)
+    bytes.set(part, filled)
+    filled += part.length
+  }
+  return bytes
+}
+
+async function openBlob(vaultKey: Uint8Array, blob: OpenFile, sha256: Sha256) {
   const header = readHeader(vaultKey, readExactly(blob, new Uint8Array(headerBytes), 0))
   const { sizeBytes, chunkBytes } = header
   if (header.sha256 !== sha256) throw damaged('it holds another content than its name says')
@@ -33,8 +63,7 @@ export const unseal = async (
     const length = Math.min(chunkBytes, sizeBytes - position) + tagBytes
     return cipher.open(index, readExactly(blob, buffer.subarray(0, length), headerBytes + position + index * tagBytes))
   }
-  await inOrder(chunkCount(sizeBytes, chunkBytes), openAt, (content, index) => use(content, index * chunkBytes))
-  return header
+  return { header, openAt }
 }
 
 /** Reads a blob through: every tag, and the hash of everything. The size of the content. */

@@ -43,6 +43,11 @@ export interface Vault {
   /** Reads the item through and compares it with its hash; `record_damaged` is a value here, not an exception. */
   check(item: Pick<FileRecord, 'item' | 'sha256' | 'sizeBytes'>): Promise<{ intact: boolean; detail: string }>
   /**
+   * Up to `length` bytes of the content from `offset`; sealed parts are handed on only when they are authentic. RecourseError
+   * `record_damaged`, `target_not_found`. Changes nothing.
+   */
+  read(record: Pick<FileRecord, 'item' | 'sha256' | 'sizeBytes'>, offset: number, length: number): Promise<Uint8Array>
+  /**
    * Puts the file back at `path` (the record's own, or one beside it), never replacing anything: bytes, metadata,
    * holes. RecourseError `place_taken`, `place_changed`, `record_damaged`. The item stays until {@link release}.
    */

@@ -1,4 +1,5 @@
 import type { ActionSpec } from '../action-spec.ts'
+import { collectQuarantined } from './collect-quarantined.ts'
 import { isolateDevice } from './isolate-device.ts'
 import { killProcess } from './kill-process.ts'
 import { purgeQuarantine } from './purge-quarantine.ts'
@@ -12,6 +13,7 @@ export const catalogue = {
   'suspend-process': suspendProcess,
   'isolate-device': isolateDevice,
   'purge-quarantine': purgeQuarantine,
+  'collect-quarantined': collectQuarantined,
 } as const satisfies { [Name in string]: ActionSpec<Name> }
 
 export type Catalogue = typeof catalogue

@@ -10,7 +10,7 @@ const fingerprint = z.object({ algorithm_id: z.int(), value: z.string() })
 const file = z.object({ name: z.string().min(1), type_id: z.int(), hashes: z.array(fingerprint).optional() })
 const base = z.object({
   category_uid: z.literal(7),
-  activity_id: z.literal([1, 2, 3, 4]),
+  activity_id: z.literal([1, 2, 3, 4, 5]),
   type_uid: z.int(),
   time: z.int().positive(),
   severity_id: z.literal([0, 1, 2, 3, 4, 5, 6, 99]),

@@ -29,7 +29,7 @@ export interface EndedAction {
 export interface RemediationEvent {
   readonly class_uid: 7001 | 7002 | 7003 | 7004
   readonly category_uid: 7
-  readonly activity_id: 1 | 2 | 3 | 4
+  readonly activity_id: 1 | 2 | 3 | 4 | 5
   readonly activity_name: Tactic
   readonly type_uid: number
   /** Milliseconds since 1970. */
@@ -81,6 +81,7 @@ const activities: Readonly<Record<Tactic, RemediationEvent['activity_id']>> = {
   Evict: 2,
   Restore: 3,
   Harden: 4,
+  Detect: 5,
 }
 
 /** The event of an ended action. Throws for one that has not ended: it has no result to speak of. */

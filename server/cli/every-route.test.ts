@@ -108,6 +108,8 @@ const commands: { readonly [route: string]: readonly string[] } = {
   'GET /v1/vault/summary': ['vault', 'summary'],
   'POST /v1/vault/restore': ['vault', 'restore', '--search', '/z', ...why, '--yes'],
   'POST /v1/vault/purge': ['vault', 'purge', '--search', '/z', ...why, '--yes'],
+  'POST /v1/vault/collect': ['vault', 'request', '--search', '/z', ...why, '--yes'],
+  'GET /v1/vault/collected/:action/content': ['vault', 'download', id, 'FILE'],
   'GET /v1/audit': ['audit'],
   'GET /v1/audit/export': ['audit', 'export', 'FILE'],
   'GET /v1/audit/key': ['audit', 'key'],

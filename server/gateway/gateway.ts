@@ -12,7 +12,7 @@ import type { Authority, ServerCertificate } from '../devices/ca.ts'
 import type { Desk } from './desk.ts'
 import { backlog, secureOptions, ticketKeysFor } from './handshake.ts'
 import type { Peer } from './peer.ts'
-import type { Actions, Devices } from './seam.ts'
+import type { Actions, Contents, Devices } from './seam.ts'
 import { Session } from './session.ts'
 import type { SessionDeps } from './session-deps.ts'
 import { defaultLimits, type GatewayLimits } from './settings.ts'
@@ -29,6 +29,7 @@ export interface GatewayDeps {
   readonly authority: Authority
   readonly actions: Actions
   readonly desk: Desk
+  readonly contents: Contents
   readonly log: Logger
   /** 32 bytes that only this control plane knows, the same after a restart. */
   readonly secret: Uint8Array
@@ -97,6 +98,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
       wheel.drop(session)
       if (open.get(device) !== session) return
       open.delete(device)
+      deps.contents.rest(device)
       desk.presence.seen(device)
       desk.changed(device)
     },

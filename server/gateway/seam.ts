@@ -1,7 +1,7 @@
 import type { ActionName } from '../../protocol/actions/index.ts'
 import type { ActionId, DeviceId } from '../../protocol/ids.ts'
 import type { Order, Signed } from '../../protocol/mandate.ts'
-import type { Report } from '../../protocol/messages.ts'
+import type { DeviceMessage, Report, ServerMessage } from '../../protocol/messages.ts'
 import type { Preview } from '../../protocol/outcome.ts'
 
 /** What the action center asks of the gateway: the sockets to the devices. Nothing here is durable; the rows are the truth. */
@@ -45,3 +45,14 @@ export interface Actions {
   /** Every key statement in force, oldest first; sent after each welcome and before any order, so that no order outruns its key (TRU4). */
   keyStatements(): Promise<Signed[]>
 }
+
+/** Where files go that devices were asked for (VLT7). */
+export interface Contents {
+  /** One piece after the other, as they came. What it answers is durable as far as a killed process is concerned. */
+  take(device: DeviceId, piece: ContentPiece): Promise<ContentAnswer>
+  /** The device has no connection any more, or another one; what it has begun can be gone on with. */
+  rest(device: DeviceId): void
+}
+
+export type ContentPiece = Extract<DeviceMessage, { type: 'content' }>
+export type ContentAnswer = Extract<ServerMessage, { type: 'content-taken' | 'content-refused' }>

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Desk } from './desk.ts'
 import type { SharedRoom } from './intake.ts'
-import type { Actions } from './seam.ts'
+import type { Actions, Contents } from './seam.ts'
 import type { Session } from './session.ts'
 import type { GatewayLimits } from './settings.ts'
 
@@ -9,6 +9,7 @@ import type { GatewayLimits } from './settings.ts'
 export interface SessionDeps {
   readonly desk: Desk
   readonly actions: Actions
+  readonly contents: Contents
   readonly limits: GatewayLimits
   readonly room: SharedRoom
   readonly log: Logger

@@ -9,6 +9,7 @@ import type { DeviceMessage, ServerMessage } from '../../protocol/messages.ts'
 import type { Preview } from '../../protocol/outcome.ts'
 import { agreeOn } from '../../protocol/version.ts'
 import { Allowance } from './allowance.ts'
+import { ContentLine } from './content-line.ts'
 import { Dispatch } from './dispatch.ts'
 import { Intake } from './intake.ts'
 import type { Peer } from './peer.ts'
@@ -49,6 +50,8 @@ export class Session {
   #dispatch: Dispatch | null = null
   /** Made with the first question; most connections never see one. */
   #previews: Previews | null = null
+  /** Made with the first piece of a file. */
+  #contents: ContentLine | null = null
 
   constructor(deps: SessionDeps, socket: WebSocket, stream: Duplex, peer: Peer) {
     this.#deps = deps
@@ -175,10 +178,19 @@ export class Session {
       return
     }
     if (this.#phase !== 'open') return this.#cannotRead('message_malformed', message.type)
-    if (message.type !== 'report' && !this.#spend(this.#others, 1)) return
+    if (message.type !== 'report' && message.type !== 'content' && !this.#spend(this.#others, 1)) return
     switch (message.type) {
       case 'report':
         return this.#report(message, bytes)
+      case 'content': {
+        this.#contents ??= new ContentLine({
+          take: (piece) => this.#deps.contents.take(this.peer.device, piece),
+          answer: (answer) => this.send(answer),
+          failed: (failure) => this.#fault(failure),
+        })
+        if (!this.#contents.offer(message)) this.end('flooded', 'flooded')
+        return
+      }
       case 'preview':
         return this.#previews?.answer(message.request, message.preview)
       case 'renew':
@@ -342,6 +354,7 @@ export class Session {
     this.#intake?.stop()
     this.#dispatch?.stop()
     this.#previews?.end()
+    this.#contents?.stop()
   }
 
   #gone(): void {

@@ -140,6 +140,8 @@ export const access: { readonly [route: string]: readonly [Rule, Reach] } = {
   'GET /v1/vault/summary': ['view', 'scoped'],
   'POST /v1/vault/restore': ['respond', 'scoped'],
   'POST /v1/vault/purge': ['respond', 'scoped'],
+  'POST /v1/vault/collect': ['respond', 'scoped'],
+  'GET /v1/vault/collected/:action/content': ['collected-download', 'scoped'],
 
   'GET /v1/audit': ['audit-read', 'scoped'],
   'GET /v1/audit/export': ['audit-read', 'whole'],

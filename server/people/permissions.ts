@@ -15,6 +15,8 @@ export type Permission =
   | 'live-response-advanced'
   /** Samples and investigation packages. */
   | 'file-collection'
+  /** What is in the quarantined files that came here: taking them off this server. */
+  | 'collected-download'
   | 'devices-manage'
   | 'audit-read'
   /** Who tells whom: rules of notification, and forwarders of the audit chain. */
@@ -39,6 +41,7 @@ export const permissions: readonly Permission[] = [
   'live-response-basic',
   'live-response-advanced',
   'file-collection',
+  'collected-download',
   'devices-manage',
   'audit-read',
   'notifications-manage',

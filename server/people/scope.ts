@@ -29,6 +29,7 @@ const narrowed = {
   break_glass: (seen) => seen('device_id'),
   action: (seen) => seen('device_id'),
   vault_item: (seen) => seen('device_id'),
+  collected_file: (seen) => seen('device_id'),
   approval: (seen) =>
     `exists (select 1 from ${home}.action as one where one.id = action_id and ${seen('one.device_id')})`,
   batch: (seen) =>

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
+import { collectedTable } from './collected-migration.ts'
 import { decidingTables } from './deciding-migration.ts'
 import { type BytesType, defineTables } from './define-tables.ts'
 import { outboundTables } from './outbound-migration.ts'
@@ -28,6 +29,7 @@ export async function migrate(database: Kysely<Schema>, bytes: BytesType): Promi
         '0008-search': searchTables(bytes),
         '0009-rollout-counts': rolloutCounts(bytes),
         '0010-presence': presenceTable(bytes),
+        '0011-collected': collectedTable(bytes),
       }),
     },
   })

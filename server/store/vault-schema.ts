@@ -2,6 +2,20 @@ import type { ActionId, DeviceId } from '../../protocol/ids.ts'
 
 export interface VaultSchema {
   vault_item: VaultItemTable
+  collected_file: CollectedFileTable
+}
+
+/** A copy of a quarantined file that the control plane has taken in whole. Written by vault/collected/ alone. */
+export interface CollectedFileTable {
+  /** The action that brought it; its file bears this name. */
+  action_id: ActionId
+  device_id: DeviceId
+  quarantine_id: ActionId
+  sha256: string
+  size_bytes: number
+  here_at: number
+  /** When its bytes were deleted. */
+  gone_at: number | null
 }
 
 /** A file that a device has, or had, in its vault. Written by vault/follow.ts alone. */

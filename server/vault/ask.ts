@@ -9,6 +9,7 @@ import { type Requested, requestActions } from '../actions/request.ts'
 import { requestUndo, undoWish } from '../actions/undo.ts'
 import type { Caller } from '../people/permissions.ts'
 import { seenBy } from '../people/scope.ts'
+import { readSettings } from '../settings.ts'
 import type { Schema } from '../store/schema.ts'
 import type { VaultItemTable } from '../store/vault-schema.ts'
 import { itemFilter, matching } from './filter.ts'
@@ -30,6 +31,8 @@ const sayOne = 'say either items or filter'
 export const purgeWish = z
   .strictObject({ ...chosen, comment, approve: z.boolean().default(false) })
   .refine(oneOfThem, sayOne)
+/** As for a purge: the names are what is approved. */
+export const collectWish = purgeWish
 export const restoreWish = z
   .strictObject({ ...chosen, comment, approve: z.boolean().default(false), onConflict: undoWish.shape.onConflict })
   .refine(oneOfThem, sayOne)
@@ -49,23 +52,41 @@ export async function requestRestore(
 }
 
 /** Asks for the chosen items to be destroyed, each by an action that names it: what is approved is what is purged. */
-export async function requestPurge(
+export const requestPurge = (
+  deps: ActionDeps,
+  transaction: Transaction<Schema>,
+  caller: Caller,
+  wish: z.infer<typeof purgeWish>,
+): Promise<Requested[]> => requestOfEach(deps, transaction, caller, wish, 'purge-quarantine')
+
+/** Asks for copies of the chosen items, each by an action that names it. RecourseError `content_too_large` where that is known before. */
+export const requestCollect = (
+  deps: ActionDeps,
+  transaction: Transaction<Schema>,
+  caller: Caller,
+  wish: z.infer<typeof collectWish>,
+): Promise<Requested[]> => requestOfEach(deps, transaction, caller, wish, 'collect-quarantined')
+
+async function requestOfEach(
   deps: ActionDeps,
   transaction: Transaction<Schema>,
   caller: Caller,
   { comment: why, approve, ...wanted }: z.infer<typeof purgeWish>,
+  action: 'purge-quarantine' | 'collect-quarantined',
 ): Promise<Requested[]> {
   const items = await resolve(seenBy(transaction, caller), deps.source.nowMs(), wanted)
+  const mostBytes = (await readSettings(transaction)).collectMebibytes * 1_048_576
   const targets = items.map((item) => {
     mustBeHeld(item)
-    const { action_id: quarantine, path, sha256 } = item
-    const params = catalogue['purge-quarantine'].params.safeParse({ quarantine, path, sha256 })
-    if (!params.success)
-      throw new RecourseError('request_invalid', `${path}: its agent has not said what it holds; restore it instead`)
+    const { action_id: quarantine, path, sha256, size_bytes: size } = item
+    const params = catalogue[action].params.safeParse({ quarantine, path, sha256 })
+    if (!params.success) throw new RecourseError('request_invalid', `${path}: its agent has not said what it holds`)
+    if (action === 'collect-quarantined' && (size ?? 0) > mostBytes)
+      throw new RecourseError('content_too_large', `${path} has ${size} bytes; ${mostBytes} are taken in`)
     return { devices: [item.device_id], params: params.data }
   })
   return requestActions(deps, transaction, caller, {
-    action: 'purge-quarantine',
+    action,
     targets,
     comment: why,
     source: 'manual-device-action',

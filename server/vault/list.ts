@@ -1,6 +1,5 @@
 import { type Kysely, type Selectable, type SqlBool, sql } from 'kysely'
 import * as z from 'zod'
-import { catalogue } from '../../protocol/actions/index.ts'
 import { type ActionId, actionId } from '../../protocol/ids.ts'
 import { timeMs } from '../../protocol/outcome.ts'
 import { status } from '../../protocol/status.ts'
@@ -34,8 +33,12 @@ const vaultItem = z
     goneBy: actionId.nullable(),
     /** On how many devices the same content is in the vault now. */
     alike: z.int(),
-    /** A restore or a purge of it that has not ended. */
-    waiting: z.strictObject({ action: actionId, deed: z.enum(['restore', 'purge']), status }).nullable(),
+    /** A restore, a purge or a collection of it that has not ended. */
+    waiting: z.strictObject({ action: actionId, deed: z.enum(['restore', 'purge', 'collect']), status }).nullable(),
+    /** A copy that is on its way here: how much of it has come. */
+    arriving: z.strictObject({ action: actionId, bytes: z.int() }).nullable(),
+    /** The last copy that came here, and when its bytes were deleted. */
+    collected: z.strictObject({ action: actionId, hereAt: timeMs, goneAt: timeMs.nullable() }).nullable(),
   })
   .meta({ id: 'VaultItem' })
 
@@ -43,10 +46,16 @@ export const vaultPage = z.strictObject({ items: z.array(vaultItem), next: z.str
 
 type ItemRow = Selectable<VaultItemTable>
 
+/** How much has come of a copy that is on its way. */
+export interface Arrivals {
+  received(action: ActionId): number
+}
+
 /** A page of items, last taken first. */
 export async function listItems(
   read: Kysely<Schema>,
   cursors: Cursors,
+  arrivals: Arrivals,
   now: number,
   { cursor, limit, ...filter }: VaultQuery,
 ): Promise<z.infer<typeof vaultPage>> {
@@ -64,12 +73,16 @@ export async function listItems(
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
   return {
-    items: await viewItems(read, shown),
+    items: await viewItems(read, arrivals, shown),
     next: rows.length > limit && last !== undefined ? cursors.write(query, [last.taken_at, last.action_id]) : null,
   }
 }
 
-async function viewItems(read: Kysely<Schema>, rows: readonly ItemRow[]): Promise<z.infer<typeof vaultItem>[]> {
+async function viewItems(
+  read: Kysely<Schema>,
+  arrivals: Arrivals,
+  rows: readonly ItemRow[],
+): Promise<z.infer<typeof vaultItem>[]> {
   if (rows.length === 0) return []
   const actions = await actionsById(
     read,
@@ -78,9 +91,12 @@ async function viewItems(read: Kysely<Schema>, rows: readonly ItemRow[]): Promis
   const views = await viewActions(read, actions)
   const alike = await countAlike(read, rows)
   const waiting = await openDeeds(read, rows)
+  const collected = await lastCopies(read, rows)
   return views.flatMap((action, at) => {
     const row = rows[at]
     if (row === undefined) return []
+    const asked = waiting.get(row.action_id) ?? null
+    const arriving = asked?.deed === 'collect' && asked.status !== 'pending-approval' ? asked.action : null
     return [
       {
         action,
@@ -92,7 +108,9 @@ async function viewItems(read: Kysely<Schema>, rows: readonly ItemRow[]): Promis
         goneAt: row.gone_at,
         goneBy: row.gone_at === null ? null : row.gone_by,
         alike: row.sha256 === null ? 0 : (alike.get(row.sha256) ?? 0),
-        waiting: waiting.get(row.action_id) ?? null,
+        waiting: asked,
+        arriving: arriving === null ? null : { action: arriving, bytes: arrivals.received(arriving) },
+        collected: collected.get(row.action_id) ?? null,
       },
     ]
   })
@@ -110,6 +128,8 @@ async function countAlike(read: Kysely<Schema>, rows: readonly ItemRow[]): Promi
     .execute()
   return new Map(counts.flatMap(({ sha256, devices }) => (sha256 === null ? [] : [[sha256, Number(devices)]])))
 }
+
+const target = z.object({ quarantine: actionId })
 
 type Waiting = NonNullable<z.infer<typeof vaultItem>['waiting']>
 
@@ -132,19 +152,37 @@ async function openDeeds(read: Kysely<Schema>, rows: readonly ItemRow[]): Promis
     .execute()
   for (const { id, undo_of, status: now } of undos)
     if (undo_of !== null) found.set(undo_of, { action: id, deed: 'restore', status: now })
-  const purges = await read
+  const deeds = await read
     .selectFrom('action')
-    .select(['id', 'params', 'status'])
+    .select(['id', 'action', 'params', 'status'])
     .where('device_id', 'in', [...new Set(held.map((row) => row.device_id))])
     .where('target_kind', '=', 'file')
     .where('target_key', 'in', [...new Set(held.map((row) => row.path))])
     .where('status', 'in', open)
-    .where('action', '=', 'purge-quarantine')
+    .where('action', 'in', ['purge-quarantine', 'collect-quarantined'])
     .orderBy('created_at')
     .execute()
-  for (const { id, params, status: now } of purges) {
-    const { quarantine } = catalogue['purge-quarantine'].params.parse(JSON.parse(params))
-    found.set(actionId.parse(quarantine), { action: id, deed: 'purge', status: now })
+  for (const { id, action, params, status: now } of deeds) {
+    const { quarantine } = target.parse(JSON.parse(params))
+    found.set(quarantine, { action: id, deed: action === 'purge-quarantine' ? 'purge' : 'collect', status: now })
   }
   return found
+}
+
+type Copy = NonNullable<z.infer<typeof vaultItem>['collected']>
+
+async function lastCopies(read: Kysely<Schema>, rows: readonly ItemRow[]): Promise<ReadonlyMap<ActionId, Copy>> {
+  const copies = await read
+    .selectFrom('collected_file')
+    .select(['action_id', 'quarantine_id', 'here_at', 'gone_at'])
+    .where(
+      'quarantine_id',
+      'in',
+      rows.map((row) => row.action_id),
+    )
+    .orderBy('here_at')
+    .execute()
+  return new Map(
+    copies.map((it) => [it.quarantine_id, { action: it.action_id, hereAt: it.here_at, goneAt: it.gone_at }]),
+  )
 }

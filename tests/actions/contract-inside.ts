@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { registry } from '../../agent/actions/index.ts'
 import type { Bench, Bounds, Implementation, Reversible } from '../../agent/core/action.ts'
 import { withFaults } from '../../agent/host/faults.ts'
@@ -11,7 +12,7 @@ import { type ActionName, catalogue, specOf } from '../../protocol/actions/index
 import { decode, encode, recordLimits } from '../../protocol/codec.ts'
 import { filePath } from '../../protocol/file-path.ts'
 import { type ActionId, newId } from '../../protocol/ids.ts'
-import { type Scene, type SceneKind, sceneKinds } from '../crash/scenes.ts'
+import { arrivals, type Scene, type SceneKind, sceneKinds } from '../crash/scenes.ts'
 
 /**
  * Runs inside a disposable device: holds each action to A1–A8 on the real machine. Prints one JSON line for each rule and scene. (A4, the cut at every
@@ -51,6 +52,10 @@ const benchOn = (host: Host, vault: Vault): Bench => ({
   quarantined: (action) => {
     const record = taken.get(action)
     return record === undefined ? { gone: 'it was never taken' } : { record }
+  },
+  handOver: async (record) => {
+    const bytes = await vault.read(record, 0, record.sizeBytes)
+    writeFileSync(join(arrivals, record.item), bytes)
   },
   displace: () => {
     throw new Error('nothing is displaced here')
@@ -165,7 +170,7 @@ const checks: { readonly [Rule in RuleResult['rule']]: Check } = {
         await action.revert(bench, inverse, 'as-found')
         faults.push(...differs(`effect ${refused} refused, then taken back`, scene.look(places.vault), before))
       }
-      if (seen < refused) return [...faults, ...differs(`effects of ${kind.name}`, seen > 0, true)]
+      if (seen < refused) return [...faults, ...differs(`effects of ${kind.name}`, seen > 0, action.readsOnly !== true)]
     }
   },
 

@@ -144,7 +144,7 @@ async function hit(
   if (!succeeded && after !== before) fault('between', `${outcome?.status}, and not as before: ${after}`)
   if (kind === 'undo' && succeeded && after !== untouched) fault('between', `taken back, and not as it was: ${after}`)
   const standing = report.inForce.length
-  const ofPrior = scene.prior !== undefined && !succeeded ? 1 : 0
+  const ofPrior = scene.prior !== undefined && (!succeeded || kindOf.action !== 'purge-quarantine') ? 1 : 0
   const expected = ofPrior + (kindOf.undoable && (kind === 'do') === succeeded ? 1 : 0)
   if (standing > expected) fault('doubled', `${standing} effects in force`)
   if (standing < expected) fault('lost', 'its effect is not known to be in force')

@@ -114,6 +114,25 @@ const vaultScene = async (): Promise<Scene> => {
   }
 }
 
+/** A file that is in the vault already, and a place where copies of it arrive. */
+const collectScene = async (): Promise<Scene> => {
+  const scene = await vaultScene()
+  rmSync(arrivals, { recursive: true, force: true })
+  mkdirSync(arrivals, { recursive: true })
+  return {
+    ...scene,
+    look: (vault) => {
+      const copies = readdirSync(arrivals).map(
+        (name) => createHash('sha256').update(readFileSync(join(arrivals, name))).digest('hex'),
+      )
+      return `${scene.look(vault)}, arrived: ${copies.join(' ')}`
+    },
+  }
+}
+
+/** Where the model of a control plane puts what it takes. */
+export const arrivals = '/srv/arrivals'
+
 /** A parent with two children, each a program of its own. */
 const treeScene = async (): Promise<Scene> => {
   const script = 'sleep 987654 & sleep 987654 & wait'
@@ -231,5 +250,6 @@ export const sceneKinds: readonly SceneKind[] = [
   { name: 'kill-process', action: 'kill-process', undoable: false, firstStart: false, make: treeScene },
   { name: 'suspend-process', action: 'suspend-process', undoable: true, firstStart: false, make: treeScene },
   { name: 'purge-quarantine', action: 'purge-quarantine', undoable: false, firstStart: false, make: vaultScene },
+  { name: 'collect-quarantined', action: 'collect-quarantined', undoable: false, firstStart: false, make: collectScene },
   { name: 'isolate-device', action: 'isolate-device', undoable: true, firstStart: false, make: networkScene },
 ]

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { registry } from '../../agent/actions/index.ts'
+import type { Core } from '../../agent/core/core.ts'
 import { createCore } from '../../agent/core/create-core.ts'
 import { withFaults } from '../../agent/host/faults.ts'
 import { thisHost } from '../../agent/this-host.ts'
@@ -10,6 +11,7 @@ import { filePath } from '../../protocol/file-path.ts'
 import type { Order } from '../../protocol/mandate.ts'
 import { signerOf } from '../kit/orders.ts'
 import { type Life, type LifeReport, orderFrom } from './life.ts'
+import { arrivals } from './scenes.ts'
 
 /**
  * One life of the agent, without its link: recovers, is given an order twice, and says what came of it. At the event asked for, counted from 1 over
@@ -51,6 +53,7 @@ async function main(): Promise<void> {
     onCommit: stopAt,
   })
   await core.start()
+  core.handing.connected(controlPlane(core))
   const order: Order | null = life.order === null ? null : orderFrom(life.order)
   for (let time = 0; order !== null && time < 2; time++) {
     await core.order(order)
@@ -66,6 +69,24 @@ async function main(): Promise<void> {
   writeFileSync(life.answer, JSON.stringify(report))
   process.exit(0)
 }
+
+/** Takes every piece into a file and looks at nothing; what it has is there again in the next life. */
+const controlPlane =
+  (core: Core): Parameters<Core['handing']['connected']>[0] =>
+  ({ actionId, sizeBytes, offset, bytes }) => {
+    const place = join(arrivals, actionId)
+    const have = () => (existsSync(place) ? statSync(place).size : 0)
+    if (bytes.length > 0 && offset === have()) {
+      stopAt('before', 'arrive')
+      appendFileSync(place, bytes)
+      stopAt('after', 'arrive')
+    }
+    const upTo = have()
+    queueMicrotask(() =>
+      core.handing.answered({ type: 'content-taken', actionId, upTo, whole: upTo === sizeBytes && sizeBytes > 0 }),
+    )
+    return true
+  }
 
 main().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)

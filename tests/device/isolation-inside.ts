@@ -38,6 +38,7 @@ const bench = (): Bench => ({
   bounds,
   nowMs: () => Date.now(),
   quarantined: none,
+  handOver: none,
   displace: none,
 })
 

@@ -16,7 +16,7 @@ import { createSealer } from '../../server/devices/sealer.ts'
 import { createToken } from '../../server/devices/tokens.ts'
 import { createDesk } from '../../server/gateway/desk.ts'
 import { startGateway } from '../../server/gateway/gateway.ts'
-import type { Actions } from '../../server/gateway/seam.ts'
+import type { Actions, Contents } from '../../server/gateway/seam.ts'
 import type { GatewayLimits } from '../../server/gateway/settings.ts'
 import { openKeys } from '../../server/keys/keys.ts'
 import type { Source } from '../../server/source.ts'
@@ -110,6 +110,11 @@ export async function startPlane(options: PlaneOptions = {}) {
     },
   }
   const breakGlass = createBreakGlass(deps)
+  // Nobody asks for files here.
+  const contents: Contents = {
+    take: async (_, { actionId }) => ({ type: 'content-refused', actionId, code: 'content_unexpected' }),
+    rest: () => undefined,
+  }
   const desk = createDesk(deps, breakGlass, createPresence({ store, source }))
   const names = ['127.0.0.1', '::1', 'localhost']
   const monotonicMs = () => performance.now()
@@ -117,6 +122,7 @@ export async function startPlane(options: PlaneOptions = {}) {
     authority,
     secret: keys.secret,
     actions,
+    contents,
     desk,
     log,
     names,

@@ -81,6 +81,7 @@ export function modelCore() {
     restate: () => void told.restated++,
     found: () => undefined,
     settled: async () => undefined,
+    handing: { connected: () => undefined, answered: () => undefined, cut: () => undefined },
     outbox: {
       after: (sequence, limit) => waiting.filter((entry) => entry.sequence > sequence).slice(0, limit),
       stored(sequence) {

@@ -55,6 +55,7 @@ export const benchOn = (
   bounds: { controlPlane: [control, control6], canaries: [canary], ...bounds },
   nowMs: () => machine.nowMs,
   quarantined: noVault,
+  handOver: noVault,
   displace: noVault,
 })
 

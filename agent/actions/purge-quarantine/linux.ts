@@ -1,9 +1,8 @@
-import type { ParamsOf } from '../../../protocol/action-spec.ts'
-import type { Catalogue } from '../../../protocol/actions/index.ts'
-import { type ErrorCode, RecourseError } from '../../../protocol/errors.ts'
+import { RecourseError } from '../../../protocol/errors.ts'
 import type { Evidence } from '../../../protocol/outcome.ts'
 import { type Bench, defineImpl, type Prepared } from '../../core/action.ts'
 import type { FileRecord } from '../../vault/vault.ts'
+import { namedQuarantine } from '../named-quarantine.ts'
 
 /**
  * Gives up what the vault holds of one quarantine, for good.
@@ -16,7 +15,7 @@ import type { FileRecord } from '../../vault/vault.ts'
  */
 export const linux = defineImpl('purge-quarantine', {
   prepare: async (bench, params) => {
-    const record = named(bench, params)
+    const record = namedQuarantine(bench, params)
     if ('code' in record) return { kind: 'refused', ...record }
     const others = await sharing(bench, record)
     const held = bench.vault.holds(record)
@@ -34,7 +33,7 @@ export const linux = defineImpl('purge-quarantine', {
   },
 
   apply: async (bench, params) => {
-    const record = named(bench, params)
+    const record = namedQuarantine(bench, params)
     if ('code' in record) throw new RecourseError(record.code, record.detail)
     await bench.vault.release(record)
     return { summary: `${fileWords(record)} was destroyed in the vault.`, gaps: [] }
@@ -58,30 +57,7 @@ export const linux = defineImpl('purge-quarantine', {
   purges: ({ quarantine }) => [quarantine],
 })
 
-type Params = ParamsOf<Catalogue['purge-quarantine']>
-
 const forGood = { what: 'the way back', detail: 'The file cannot be put back afterwards, by anybody.' }
-
-/** The record of the quarantine, when it is the one that was approved. */
-function named(
-  bench: Bench,
-  { quarantine, path, sha256 }: Params,
-): FileRecord | { readonly code: ErrorCode; readonly detail: string } {
-  const found = bench.quarantined(quarantine)
-  if ('gone' in found) return { code: 'target_not_found', detail: `Nothing to purge: ${found.gone}.` }
-  const { record } = found
-  if (record.path !== path || record.sha256 !== sha256 || record.item !== quarantine)
-    return {
-      code: 'target_changed',
-      detail: `That quarantine is of ${fileWords(record)}, and not of what was approved.`,
-    }
-  if (bench.vault.holds(record) === 'stray')
-    return {
-      code: 'target_changed',
-      detail: 'The vault holds something that was moved in by mistake, and not the file.',
-    }
-  return record
-}
 
 /** Equal files are kept once: bytes that another item needs stay for it. */
 async function sharing({ vault }: Bench, { item, sha256 }: FileRecord) {

@@ -29,6 +29,9 @@ async function taken(...files: readonly (readonly [path: string, content: string
       const found = records.find(({ item }) => item === id)
       return found === undefined ? { gone: 'it was taken back already' } : { record: found }
     },
+    handOver: () => {
+      throw new Error('nothing is handed over')
+    },
     displace: () => {
       throw new Error('nothing is displaced')
     },

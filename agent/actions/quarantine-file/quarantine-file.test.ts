@@ -26,6 +26,9 @@ const setUp = async (content = 'evil') => {
     bounds: { controlPlane: [], canaries: [] },
     nowMs: () => machine.nowMs,
     quarantined: () => ({ gone: 'nothing was purged' }),
+    handOver: () => {
+      throw new Error('nothing is handed over')
+    },
     displace: (describeIt) => {
       const record = displaced[0] ?? describeIt()
       displaced[0] = record

@@ -8,6 +8,7 @@ import { CliFailure, type ControlPlane, exitCodes } from '../control-plane.ts'
 import { actionHead, actionRow, show, table, time } from '../show.ts'
 import { findDevices } from './devices.ts'
 import { failUnlessSucceeded, waitForEnd } from './wait.ts'
+import { writeBody } from './write-body.ts'
 
 type Item = z.infer<typeof vaultPage>['items'][number]
 const requested = z.object({ actions: z.array(actionView.extend({ alreadyOpen: z.boolean() })) })
@@ -42,12 +43,17 @@ const itemRow = (it: Item): string[] => [
   it.action.id,
   it.path,
   it.action.device.name,
-  it.waiting === null ? it.state : `${it.state}, ${it.waiting.deed} ${it.waiting.status}`,
+  it.waiting === null ? standing(it) : `${it.state}, ${it.waiting.deed} ${it.waiting.status}`,
   it.sizeBytes === null ? '–' : String(it.sizeBytes),
   String(it.alike),
   time(it.takenAt),
   it.action.decidedBy ?? '–',
 ]
+
+const standing = ({ state, collected }: Item): string => {
+  if (collected === null) return state
+  return `${state}, copy ${collected.goneAt === null ? `here: ${collected.action}` : 'deleted'}`
+}
 
 /** As many as one request takes. */
 const most = 1_000
@@ -111,6 +117,7 @@ export function vaultCommands(program: Command, context: Context): void {
 
   for (const [word, what] of [
     ['restore', 'put files back exactly as they were'],
+    ['request', 'bring copies of files to the control plane, for analysis'],
     ['purge', 'destroy files for good; nobody can put them back afterwards'],
   ] as const) {
     const command = withFilters(vault.command(`${word} [item...]`))
@@ -141,13 +148,22 @@ export function vaultCommands(program: Command, context: Context): void {
         approve: options.approve ?? false,
         ...(options.onConflict === undefined ? {} : { onConflict: options.onConflict }),
       }
-      const answer = await controlPlane.post(`/v1/vault/${word}`, wish, requested)
+      const answer = await controlPlane.post(`/v1/vault/${word === 'request' ? 'collect' : word}`, wish, requested)
       const ids = answer.actions.map(({ id }) => id)
       const actions = options.wait ? await waitForEnd(controlPlane, ids) : answer.actions
       show(screen, actions, () => table(actionHead, actions.map(actionRow), ''))
       if (options.wait) failUnlessSucceeded(actions)
     })
   }
+
+  vault
+    .command('download <action> <file>')
+    .description('write a copy that is here to a file, by the request that brought it; it is as dangerous as it was')
+    .action(async (action: string, file: string) => {
+      const answer = await context.controlPlane().fetch(`/v1/vault/collected/${encodeURIComponent(action)}/content`)
+      await writeBody(answer, file)
+      show(screen, { action, file }, () => `Written to ${file}. Treat it as dangerous.`)
+    })
 }
 
 const more = (next: string | null): string[] => (next === null ? [] : [`More: --cursor ${next}`])

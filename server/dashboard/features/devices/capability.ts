@@ -10,8 +10,11 @@ export const supportOf = (device: Device, action: ActionName): Capability =>
     reason: 'The agent on this device does not know it; it may be older than the control plane.',
   }
 
-/** What one asks for on a device. A purge is asked for in the vault, where the file is that it is about. */
-export const askedOnDevices: readonly ActionName[] = actionNames.filter((it) => it !== 'purge-quarantine')
+/** Asked for in the vault, where the file is that they are about. */
+const askedInVault: readonly ActionName[] = ['purge-quarantine', 'collect-quarantined']
+
+/** What one asks for on a device. */
+export const askedOnDevices: readonly ActionName[] = actionNames.filter((it) => !askedInVault.includes(it))
 
 /** The isolation that is in force on the device, if one is. */
 export const isolationOf = (device: Device) =>

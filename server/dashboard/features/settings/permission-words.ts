@@ -9,6 +9,7 @@ const words: Readonly<Record<string, string>> = {
   'live-response-basic': 'Look around on a device and download from it',
   'live-response-advanced': 'Upload, run scripts and fetch any file',
   'file-collection': 'Collect samples and investigation packages',
+  'collected-download': 'Download quarantined files that were collected',
   'devices-manage': 'Enrol, describe and revoke devices',
   'audit-read': 'Read the audit chain',
   'notifications-manage': 'Say who is told what, and where the chain is forwarded',

@@ -4,6 +4,7 @@ import type { Column } from '../../ui/table-layout.ts'
 import { When } from '../../ui/time.tsx'
 import status from '../actions/status.module.css'
 import { plural } from '../actions/words.ts'
+import { DownloadLink } from './download-link.tsx'
 import classes from './vault.module.css'
 import { bytesWords, type VaultContent, type VaultItem, type VaultState } from './vault.ts'
 
@@ -13,6 +14,8 @@ const looks: Readonly<Record<VaultState, { word: string; icon: IconName; tone: s
   restored: { word: 'Put back', icon: 'undo', tone: 'rest' },
   purged: { word: 'Purged', icon: 'cancelled', tone: 'rest' },
 }
+
+const deeds = { purge: 'Purge', restore: 'Restore', collect: 'Request' } as const
 
 /** Where it stands now, or what somebody has asked for and has not ended. */
 const StateMark = ({ item }: { item: VaultItem }) => {
@@ -27,11 +30,22 @@ const StateMark = ({ item }: { item: VaultItem }) => {
     <span className={status.mark} data-tone={asked.status === 'pending-approval' ? 'wait' : 'move'}>
       <Icon name={asked.status === 'pending-approval' ? 'wait' : 'running'} size={16} />
       <span>
-        {asked.deed === 'purge' ? 'Purge' : 'Restore'}{' '}
-        {asked.status === 'pending-approval' ? 'waits for approval' : 'on its way'}
+        {deeds[asked.deed]} {asked.status === 'pending-approval' ? 'waits for approval' : 'on its way'}
       </span>
     </span>
   )
+}
+
+/** What there is of a copy: how much has come, the way to it, or that it was deleted. */
+const Copy = ({ item }: { item: VaultItem }) => {
+  const { arriving, collected, sizeBytes } = item
+  if (arriving !== null) {
+    const share = sizeBytes === null || sizeBytes === 0 ? 0 : Math.floor((arriving.bytes / sizeBytes) * 100)
+    return <span>on its way, {share} %</span>
+  }
+  if (item.waiting?.deed === 'collect') return <span>requested</span>
+  if (collected === null) return none
+  return collected.goneAt === null ? <DownloadLink action={collected.action} name={item.path} /> : <span>deleted</span>
 }
 
 const none = <span className={classes.none}>–</span>
@@ -66,6 +80,7 @@ export const itemColumns: readonly Column<VaultItem>[] = [
     sortKey: (it) => it.action.device.name,
   },
   { id: 'state', head: 'Standing', width: 196, cell: (it) => <StateMark item={it} />, sortKey: (it) => it.state },
+  { id: 'copy', head: 'Copy', width: 110, cell: (it) => <Copy item={it} /> },
   { id: 'size', head: 'Size', width: 84, cell: (it) => size(it.sizeBytes), sortKey: (it) => it.sizeBytes ?? -1 },
   {
     id: 'alike',
@@ -75,7 +90,7 @@ export const itemColumns: readonly Column<VaultItem>[] = [
     sortKey: (it) => it.alike,
   },
   { id: 'taken', head: 'Taken', width: 100, cell: (it) => <When at={it.takenAt} />, sortKey: (it) => it.takenAt },
-  { id: 'decidedBy', head: 'Decided by', width: 110, cell: (it) => text(it.action.decidedBy) },
+  { id: 'decidedBy', head: 'Decided by', width: 110, hidden: true, cell: (it) => text(it.action.decidedBy) },
   { id: 'comment', head: 'Why', width: 170, hidden: true, cell: (it) => text(it.action.comment) },
   { id: 'sha256', head: 'SHA-256', width: 150, hidden: true, cell: (it) => hash(it.sha256) },
   { id: 'requestedBy', head: 'Asked by', width: 100, hidden: true, cell: (it) => text(it.action.requestedBy) },

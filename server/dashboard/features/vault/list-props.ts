@@ -4,7 +4,7 @@ import type { VaultSearch } from './search.ts'
 export type Change = (next: { readonly [name in keyof VaultSearch]: VaultSearch[name] | undefined }) => void
 
 /** What one can do with what lies in a vault. */
-export type VaultDeed = 'restore' | 'purge'
+export type VaultDeed = 'restore' | 'purge' | 'collect'
 
 export interface ListProps {
   readonly search: VaultSearch

@@ -35,6 +35,8 @@ export function useLiveItems(search: VaultSearch, on: boolean): number {
       if (!on || loaded === undefined) return
       const now = await readNow(wanted, loaded, stop.signal)
       if (stop.signal.aborted) return
+      // Of a copy that is on its way nothing is announced before it is here.
+      if ([...now.values()].some((it) => it.arriving !== null)) lookSoon()
       const known = new Set(loaded.pages.flatMap((page) => page.items.map(({ id }) => id)))
       const newest = loaded.pages[0]?.items[0]?.takenAt ?? 0
       const shown = wanted.state ?? 'in-vault'
@@ -44,9 +46,12 @@ export function useLiveItems(search: VaultSearch, on: boolean): number {
         (before) => before && { ...before, pages: before.pages.map(replaced(now)) },
       )
     }
+    const lookSoon = () => {
+      timer ??= window.setTimeout(() => void look().catch(() => undefined), restMs)
+    }
     const off = onChanges((changes, reset) => {
       if (!reset && !changes.some(({ type }) => type === 'action.changed')) return
-      timer ??= window.setTimeout(() => void look().catch(() => undefined), restMs)
+      lookSoon()
     })
     return () => {
       stop.abort()

@@ -98,7 +98,7 @@ export const PurgeSheet = ({ items, close }: { items: readonly VaultItem[]; clos
             <span>{whoApproves(rules)}</span>
           </p>
         )}
-        {able.length === 1 && able[0] !== undefined ? <Forecast item={able[0]} /> : null}
+        {able.length === 1 && able[0] !== undefined ? <Forecast item={able[0]} action="purge-quarantine" /> : null}
         <Textarea
           label="Why?"
           description="Stays with the action for ever, and in the audit chain"
@@ -140,7 +140,7 @@ function whoApproves(rules: Rules | undefined): string {
     : 'Somebody else has to approve it before it happens.'
 }
 
-const Gist = ({ items }: { items: readonly VaultItem[] }) => {
+export const Gist = ({ items }: { items: readonly VaultItem[] }) => {
   const devices = new Set(items.map((it) => it.action.device.id)).size
   const names = [...new Set(items.map((it) => visible(it.path)))]
   const bytes = items.reduce((sum, it) => sum + (it.sizeBytes ?? 0), 0)
@@ -162,20 +162,26 @@ const Gist = ({ items }: { items: readonly VaultItem[] }) => {
   )
 }
 
-/** What the device itself says that it would destroy. */
-const Forecast = ({ item }: { item: VaultItem }) => {
+/** What the device itself says that it would do. */
+export const Forecast = ({
+  item,
+  action,
+}: {
+  item: VaultItem
+  action: 'purge-quarantine' | 'collect-quarantined'
+}) => {
   const { data } = useQuery({
-    queryKey: ['vault', 'preview', item.id],
+    queryKey: ['vault', 'preview', action, item.id],
     queryFn: () =>
       preview({
         kind: 'do',
         device: item.action.device.id,
-        action: 'purge-quarantine',
+        action,
         params: { quarantine: item.id, path: item.path, sha256: item.sha256 },
       }),
     staleTime: 0,
     retry: false,
   })
-  // An absent device says nothing; it looks again itself before it destroys anything.
+  // An absent device says nothing; it looks again itself before it does anything.
   return data === undefined ? null : <PlanAnswer preview={data} />
 }

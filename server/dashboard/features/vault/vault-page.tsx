@@ -18,7 +18,7 @@ import { LoadingRows } from '../actions/loading-rows.tsx'
 import { useSelection } from '../actions/selection.ts'
 import { plural } from '../actions/words.ts'
 import { settingsQuery } from '../settings/queries.ts'
-import { obstacleToPurge } from './can-purge.ts'
+import { obstacleToCollect, obstacleToPurge } from './can-purge.ts'
 import { compactItem, contentColumns, itemColumns } from './columns.tsx'
 import { Contents } from './contents.tsx'
 import { VaultFilters } from './filters.tsx'
@@ -29,6 +29,7 @@ import { Sums } from './sums.tsx'
 import { itemsQuery, type VaultItem } from './vault.ts'
 
 const DeedSheet = lazy(() => import('../actions/deed-sheet.tsx').then((it) => ({ default: it.DeedSheet })))
+const CollectSheet = lazy(() => import('./collect-sheet.tsx').then((it) => ({ default: it.CollectSheet })))
 const PurgeSheet = lazy(() => import('./purge-sheet.tsx').then((it) => ({ default: it.PurgeSheet })))
 
 export const VaultPage = () => {
@@ -109,6 +110,7 @@ const Files = ({ search, change, narrow }: ListProps) => {
     { keys: 'Space', label: 'Select the row', group, run: withActive((it) => selection.toggle(it, 'one')) },
     { keys: 'X', label: 'Select all that is loaded, or nothing', group, run: () => selection.toggleAll() },
     { keys: 'u', label: 'Restore', group, run: () => act('restore') },
+    { keys: 'r', label: 'Request a copy', group, run: () => act('collect') },
     { keys: 'p', label: 'Purge', group, run: () => act('purge') },
     { keys: 'Escape', label: 'Select nothing', group, run: () => selection.clear() },
   ])
@@ -158,6 +160,8 @@ const Files = ({ search, change, narrow }: ListProps) => {
         <Suspense fallback={null}>
           {sheet.deed === 'restore' ? (
             <DeedSheet deed="undo" rows={sheet.items.map((it) => it.action)} close={close} />
+          ) : sheet.deed === 'collect' ? (
+            <CollectSheet items={sheet.items} close={close} />
           ) : (
             <PurgeSheet items={sheet.items} close={close} />
           )}
@@ -182,6 +186,7 @@ const Chosen = ({
   const devices = new Set(items.map((it) => it.action.device.id)).size
   const restorable = items.filter((it) => obstacle('undo', it.action, me, rules) === null).length
   const purgeable = items.filter((it) => obstacleToPurge(it, me) === null).length
+  const collectable = items.filter((it) => obstacleToCollect(it, me) === null).length
   const ofThem = (count: number) => (count === items.length ? '' : ` ${count} of them`)
   return (
     <section className={actions.selection} aria-label="Selection">
@@ -191,6 +196,11 @@ const Chosen = ({
         {restorable === 0 ? null : (
           <Button size="xs" onClick={() => act('restore')}>
             Restore{ofThem(restorable)}
+          </Button>
+        )}
+        {collectable === 0 ? null : (
+          <Button size="xs" variant="default" onClick={() => act('collect')}>
+            Request file{ofThem(collectable)}
           </Button>
         )}
         {purgeable === 0 ? null : (

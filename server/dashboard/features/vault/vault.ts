@@ -20,7 +20,15 @@ export interface VaultItem {
   readonly goneAt: number | null
   readonly goneBy: string | null
   readonly alike: number
-  readonly waiting: { readonly action: string; readonly deed: 'restore' | 'purge'; readonly status: Status } | null
+  readonly waiting: {
+    readonly action: string
+    readonly deed: 'restore' | 'purge' | 'collect'
+    readonly status: Status
+  } | null
+  /** A copy on its way to the control plane. */
+  readonly arriving: { readonly action: string; readonly bytes: number } | null
+  /** The last copy that came there. */
+  readonly collected: { readonly action: string; readonly hereAt: number; readonly goneAt: number | null } | null
 }
 
 /** One content, wherever it lies. */
@@ -102,6 +110,11 @@ export const sumsQuery = (search: VaultSearch) =>
 
 export const purge = (items: readonly string[], comment: string, approve: boolean): Promise<Requested> =>
   send<Requested>('POST', '/v1/vault/purge', { items, comment, approve })
+
+export const requestCopies = (items: readonly string[], comment: string, approve: boolean): Promise<Requested> =>
+  send<Requested>('POST', '/v1/vault/collect', { items, comment, approve })
+
+export const copyAddress = (action: string): string => `/v1/vault/collected/${encodeURIComponent(action)}/content`
 
 const units = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const
 
