@@ -66,6 +66,8 @@ export interface TestServer {
   readonly actions: ActionDeps
   readonly people: PeopleDeps
   readonly collected: Collected
+  /** Where it keeps its files. */
+  readonly collectedFolder: string
   /** Calls as somebody; the body goes as JSON, the answer comes parsed. */
   call(
     as: Person | null,
@@ -238,6 +240,7 @@ export async function startTestServer(
     get people() {
       return live.people
     },
+    collectedFolder: join(folder, 'collected'),
     source,
     fleet,
     call,

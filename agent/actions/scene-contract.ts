@@ -225,7 +225,11 @@ async function effectsOf<Name extends ActionName>(fixture: ActionFixture<Name>, 
   await deed.begin(world, record)
   const { calls, host } = counting(world.scene.machine)
   await deed.run(world, record, host)
-  if (calls.length === 0) throw new Error(`${deed.called} has no effect`)
+  const { readsOnly = false } = fixture.implementation
+  if ((calls.length === 0) !== readsOnly)
+    throw new Error(
+      readsOnly ? `${deed.called} only reads, and has effects: ${calls.join(', ')}` : `${deed.called} has no effect`,
+    )
   return calls
 }
 

@@ -5,8 +5,8 @@ import type { Effect } from '../../protocol/status.ts'
 import type { Applied, Prepared } from './action.ts'
 import { limitFrom, reportEffect, setEffect, state } from './effects.ts'
 import { readOrder, timeFault } from './gate.ts'
-import type { LedgerEntry } from './journal-ledger.ts'
 import { NotNow } from './handing.ts'
+import type { LedgerEntry } from './journal-ledger.ts'
 import type { Grip } from './lanes.ts'
 import {
   benchOf,

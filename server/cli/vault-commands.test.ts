@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { DeviceId } from '../../protocol/ids.ts'
 import { letIn } from '../deciding-scene.ts'
@@ -22,6 +23,9 @@ beforeEach(async () => {
     'approve:quarantine-file',
     'respond:purge-quarantine',
     'approve:purge-quarantine',
+    'respond:collect-quarantined',
+    'approve:collect-quarantined',
+    'collected-download',
   ])
 })
 afterEach(async () => {
@@ -81,4 +85,26 @@ test('[API3] [LIFE9] nothing named is never all', async () => {
   expect(await recourse('purge', '--comment', 'x', '--yes')).toMatchObject({ code: 2 })
   expect(await recourse('restore', '--search', 'no such thing', '--comment', 'x', '--yes')).toMatchObject({ code: 1 })
   expect((await list()).items).toHaveLength(1)
+})
+
+test('[API3] [VLT7] requests a copy, and writes it to a file when it is here', async () => {
+  await taken([web], '/x/y')
+  const counted = await recourse('request', '--sha256', aHash, '--comment', 'look into it')
+  expect(counted.out).toContain('1 files on 1 devices. Nothing was asked for; add --yes to request them.')
+  server.fleet.device(web).temper = 'hold'
+  expect((await recourse('request', '--sha256', aHash, '--comment', 'x', '--yes', '--approve')).code).toBe(0)
+  await server.fleet.settle()
+  const row = await server.store.read
+    .selectFrom('action')
+    .select('id')
+    .where('action', '=', 'collect-quarantined')
+    .executeTakeFirstOrThrow()
+  const bytes = new Uint8Array(Buffer.from('evil'))
+  await server.collected.take(web, { type: 'content', actionId: row.id, sizeBytes: 4, offset: 0, bytes })
+  server.fleet.device(web).temper = 'carry-out'
+  await server.fleet.settle()
+  expect((await recourse('list')).out).toContain(`copy here: ${row.id}`)
+  const file = `${terminal.folder}/evil`
+  expect(await recourse('download', row.id, file)).toMatchObject({ code: 0, err: '' })
+  expect(readFileSync(file, 'utf8')).toBe('evil')
 })

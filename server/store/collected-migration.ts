@@ -15,7 +15,9 @@ export const collectedTable = (bytes: BytesType): Migration => ({
       here_at: 'bigint',
       gone_at: 'bigint?',
     })
-      .addForeignKeyConstraint('collected_file_of_action', ['action_id'], 'action', ['id'], (it) => it.onDelete('cascade'))
+      .addForeignKeyConstraint('collected_file_of_action', ['action_id'], 'action', ['id'], (it) =>
+        it.onDelete('cascade'),
+      )
       .execute()
     await index('collected_file_by_quarantine', 'collected_file', ['quarantine_id', 'here_at'])
     await index('collected_file_by_time', 'collected_file', ['gone_at', 'here_at'])

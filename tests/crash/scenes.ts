@@ -122,8 +122,10 @@ const collectScene = async (): Promise<Scene> => {
   return {
     ...scene,
     look: (vault) => {
-      const copies = readdirSync(arrivals).map(
-        (name) => createHash('sha256').update(readFileSync(join(arrivals, name))).digest('hex'),
+      const copies = readdirSync(arrivals).map((name) =>
+        createHash('sha256')
+          .update(readFileSync(join(arrivals, name)))
+          .digest('hex'),
       )
       return `${scene.look(vault)}, arrived: ${copies.join(' ')}`
     },
@@ -250,6 +252,12 @@ export const sceneKinds: readonly SceneKind[] = [
   { name: 'kill-process', action: 'kill-process', undoable: false, firstStart: false, make: treeScene },
   { name: 'suspend-process', action: 'suspend-process', undoable: true, firstStart: false, make: treeScene },
   { name: 'purge-quarantine', action: 'purge-quarantine', undoable: false, firstStart: false, make: vaultScene },
-  { name: 'collect-quarantined', action: 'collect-quarantined', undoable: false, firstStart: false, make: collectScene },
+  {
+    name: 'collect-quarantined',
+    action: 'collect-quarantined',
+    undoable: false,
+    firstStart: false,
+    make: collectScene,
+  },
   { name: 'isolate-device', action: 'isolate-device', undoable: true, firstStart: false, make: networkScene },
 ]

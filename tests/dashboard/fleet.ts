@@ -32,7 +32,7 @@ const host = '127.0.0.1'
 
 /** Enrols a device with the server and connects it. The machine is a model; everything above it is what runs on real devices. */
 export async function simulateDevice(
-  server: RunningServer,
+  server: Pick<RunningServer, 'gatewayPort' | 'enrolPort' | 'enrolmentToken'>,
   folder: string,
   {
     name,

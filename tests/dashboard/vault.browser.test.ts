@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { seriousFindings } from './axe.ts'
@@ -91,6 +92,30 @@ describe('[VLT6] [UI1] the vault page', () => {
       await page.getByRole('button', { name: 'Restore all 3' }).click()
       const sheet = page.getByRole('dialog')
       await sheet.getByText('on 3 devices').waitFor()
+      expect(await seriousFindings(page)).toEqual([])
+    } finally {
+      await browser.close()
+    }
+  })
+
+  test('[VLT7] requests a file, shows that it came, and downloads it under a name that nothing opens', async () => {
+    const browser = await open()
+    const { page } = browser
+    try {
+      await page.goto('/vault?q=invoice')
+      await select(page, /invoice/).click()
+      await page.getByRole('button', { name: 'Request file' }).click()
+      const sheet = page.getByRole('dialog')
+      await sheet.getByText('is sent to the control plane').waitFor()
+      await sheet.getByText('who may download it there sees what is in it').waitFor()
+      expect(await seriousFindings(page)).toEqual([])
+      await sheet.getByLabel('Why?').fill('What is it?')
+      await sheet.getByRole('button', { name: 'Request file' }).click()
+      const link = row(page, 'invoice').getByRole('link', { name: /^Download/ })
+      await link.waitFor()
+      const [download] = await Promise.all([page.waitForEvent('download'), link.click()])
+      expect(download.suggestedFilename()).toMatch(/^[0-9a-f]{64}\.quarantined$/)
+      expect(readFileSync(await download.path(), 'utf8')).toBe('a lure')
       expect(await seriousFindings(page)).toEqual([])
     } finally {
       await browser.close()

@@ -1,7 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -13,74 +11,18 @@ import type { ActionId } from '../../protocol/ids.ts'
 import { leaf } from '../../protocol/mandate.ts'
 import type { DeviceFacts, Report } from '../../protocol/messages.ts'
 import { facts, helloOf, newFolder, type RawDevice, rawDevice, until } from './device.ts'
+import { begin, cookieOf, freePort, kill, type PlaneProcess, post } from './plane-process.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'recourse-killed-'))
 const able: DeviceFacts = {
   ...facts,
   capabilities: [{ action: 'quarantine-file', support: 'supported', reason: '' }],
 }
-let plane: { readonly child: ChildProcess; readonly url: string; readonly setUpSecret: string | null } | null = null
+let plane: PlaneProcess | null = null
 afterAll(async () => {
   if (plane !== null) await kill(plane.child)
   rmSync(folder, { recursive: true, force: true })
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
-
-async function begin(ports: readonly number[]) {
-  const [gateway, enrolment, canary] = ports.map(String)
-  const flags = [
-    '--data',
-    folder,
-    '--listen',
-    '127.0.0.1:0',
-    '--device-host',
-    '127.0.0.1',
-    '--public-host',
-    '127.0.0.1',
-  ]
-  flags.push('--gateway-port', `${gateway}`, '--enrol-port', `${enrolment}`, '--canary-port', `${canary}`)
-  const program = join(import.meta.dirname, '../../server/main.ts')
-  const args = ['--import', import.meta.resolve('tsx'), program, ...flags, '--log-level', 'error']
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  let said = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    said += chunk.toString()
-  })
-  const url = await new Promise<string>((resolve, reject) => {
-    child.stdout.on('data', (chunk: Buffer) => {
-      said += chunk.toString()
-      const found = /Recourse is at (\S+)\n/.exec(said)?.[1]
-      if (found !== undefined) resolve(found)
-    })
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${said}`)))
-  })
-  // The link for the set-up, if there is one, is said right after.
-  await new Promise((resolve) => setTimeout(resolve, 50))
-  return { child, url, setUpSecret: /#(\S+)/.exec(said)?.[1] ?? null }
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const gone = once(child, 'exit')
-  child.kill('SIGKILL')
-  await gone
-}
-
-const post = (url: string, path: string, cookie: string, body: unknown) =>
-  fetch(`${url}${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'recourse-client': 'test', cookie },
-    body: JSON.stringify(body),
-  })
-const cookieOf = (answer: Response) => answer.headers.get('set-cookie')?.split(';')[0] ?? ''
 
 /** A device that remembers what it was told over all its connections, does each order once, and sends again what is not stored. */
 function remembering(identity: Identity) {
@@ -118,7 +60,7 @@ function remembering(identity: Identity) {
 
 test('[LIFE4] a control plane killed between the commit and the wire: nothing was sent that is not written down, and all that was approved arrives, once', async () => {
   const ports = [await freePort(), await freePort(), await freePort()]
-  plane = await begin(ports)
+  plane = await begin(folder, ports)
   const person = { name: 'root', password: 'correct horse battery' }
   const setUp = { secret: plane.setUpSecret, ...person, separationOfDuties: false }
   const cookie = cookieOf(await post(plane.url, '/v1/setup', '', setUp))
@@ -131,7 +73,7 @@ test('[LIFE4] a control plane killed between the commit and the wire: nothing wa
   const approved = new Set<ActionId>()
 
   for (let round = 0; round < 6; round++) {
-    plane ??= await begin(ports)
+    plane ??= await begin(folder, ports)
     const { url, child } = plane
     const signedIn = cookieOf(await post(url, '/v1/sign-in', '', person))
     await device.connect()
@@ -169,7 +111,7 @@ test('[LIFE4] a control plane killed between the commit and the wire: nothing wa
     expect(device.heard.filter((id) => !sent.has(id))).toEqual([])
   }
 
-  plane = await begin(ports)
+  plane = await begin(folder, ports)
   await device.connect()
   await until(() => [...approved].every((id) => device.done.has(id)))
   const database = new DatabaseSync(join(folder, 'recourse.db'), { readOnly: true })

@@ -18,7 +18,11 @@ export const linux = defineImpl('collect-quarantined', {
     const record = namedQuarantine(bench, params)
     if ('code' in record) return { kind: 'refused', ...record }
     if (bench.vault.holds(record) === 'nothing')
-      return { kind: 'refused', code: 'target_not_found', detail: `The vault holds nothing of ${record.path} any more.` }
+      return {
+        kind: 'refused',
+        code: 'target_not_found',
+        detail: `The vault holds nothing of ${record.path} any more.`,
+      }
     const copy = `A copy of ${record.path} (${record.sizeBytes} bytes, sha256 ${record.sha256}) is sent to the control plane.`
     const stays = 'It is kept there sealed, for a limited time; the vault of the device keeps what it has.'
     return {

@@ -90,7 +90,8 @@ export function createTaking(deps: CollectedDeps): Taking {
   /** The file as far as it has come, or why it is not wanted. */
   const begin = async (device: DeviceId, { actionId: id, sizeBytes }: ContentPiece): Promise<Incoming | ErrorCode> => {
     const row = await findAction(store.read, id)
-    if (row?.device_id !== device || row.action !== 'collect-quarantined' || row.kind !== 'do') return 'content_unexpected'
+    if (row?.device_id !== device || row.action !== 'collect-quarantined' || row.kind !== 'do')
+      return 'content_unexpected'
     if (!running.has(row.status)) return 'content_unexpected'
     const { quarantine, sha256 } = catalogue['collect-quarantined'].params.parse(JSON.parse(row.params))
     const { collectMebibytes } = await readSettings(store.read)
@@ -159,7 +160,12 @@ export function createTaking(deps: CollectedDeps): Taking {
   const take = async (device: DeviceId, piece: ContentPiece): Promise<ContentAnswer> => {
     const { actionId: id, sizeBytes, offset, bytes } = piece
     const refuse = (code: ErrorCode): ContentAnswer => ({ type: 'content-refused', actionId: id, code })
-    const taken = (upTo: number, whole: boolean): ContentAnswer => ({ type: 'content-taken', actionId: id, upTo, whole })
+    const taken = (upTo: number, whole: boolean): ContentAnswer => ({
+      type: 'content-taken',
+      actionId: id,
+      upTo,
+      whole,
+    })
     let incoming = open_.get(id)
     if (incoming === undefined) {
       const whole = await isHere(device, id)

@@ -79,6 +79,8 @@ const words: Readonly<Record<string, string>> = {
   'group.deleted': 'deleted a device group',
   'exclusion.added': 'added an exclusion',
   'exclusion.removed': 'ended an exclusion',
+  'vault.collected': 'sent a copy of a quarantined file',
+  'vault.downloaded': 'downloaded a quarantined file',
   'audit.exported': 'exported the chain',
   'key.rotated': 'made a new mandate key',
   'server.set-up': 'set the control plane up',

@@ -16,6 +16,8 @@ export interface Settings {
   readonly queueDays: number
   readonly historyDays: number
   readonly alertDays: number
+  readonly collectMebibytes: number
+  readonly collectedDays: number
   readonly batchLimit: number
   readonly folderLists: { readonly linux: FolderList; readonly windows: FolderList }
   readonly rolloutFrom: number

@@ -32,10 +32,17 @@ export const Retention = () => (
 interface Shown {
   readonly historyDays: number | null
   readonly alertDays: number | null
+  readonly collectedDays: number | null
+  readonly collectMebibytes: number | null
 }
 
-const read = ({ historyDays, alertDays }: Settings): Shown => ({ historyDays, alertDays })
-const write = ({ historyDays, alertDays }: Shown) => ({ historyDays, alertDays }) as Partial<Settings>
+const read = ({ historyDays, alertDays, collectedDays, collectMebibytes }: Settings): Shown => ({
+  historyDays,
+  alertDays,
+  collectedDays,
+  collectMebibytes,
+})
+const write = (shown: Shown) => shown as Partial<Settings>
 
 const Kept = ({ settings }: { settings: Settings }) => {
   const form = useSettings(settings, read, write)
@@ -52,6 +59,14 @@ const Kept = ({ settings }: { settings: Settings }) => {
         <NumberInput
           {...form.number('alertDays', { hint: 'Alerts, ended investigations with their evidence, ended rollouts.' })}
           label="Days that alerts are kept"
+        />
+        <NumberInput
+          {...form.number('collectedDays', { hint: 'Copies of quarantined files that were requested.' })}
+          label="Days that requested files are kept"
+        />
+        <NumberInput
+          {...form.number('collectMebibytes', { hint: 'In MiB. Larger ones are refused.' })}
+          label="Largest file that can be requested"
         />
       </Form>
     </Card>

@@ -12,7 +12,8 @@ export function obstacleToPurge(item: VaultItem, me: Me | null): string | null {
 
 /** The same for a copy of it. */
 export function obstacleToCollect(item: VaultItem, me: Me | null): string | null {
-  if (me?.permissions.includes('respond:collect-quarantined') !== true) return 'Your role does not let you ask for this.'
+  if (me?.permissions.includes('respond:collect-quarantined') !== true)
+    return 'Your role does not let you ask for this.'
   if (item.state === 'purged') return 'It was purged; nothing is left to copy.'
   if (item.state === 'restored') return 'It was put back, and is not in the vault any more.'
   if (item.waiting?.deed === 'collect') return 'Somebody has asked for it already.'

@@ -163,13 +163,7 @@ export const Gist = ({ items }: { items: readonly VaultItem[] }) => {
 }
 
 /** What the device itself says that it would do. */
-export const Forecast = ({
-  item,
-  action,
-}: {
-  item: VaultItem
-  action: 'purge-quarantine' | 'collect-quarantined'
-}) => {
+export const Forecast = ({ item, action }: { item: VaultItem; action: 'purge-quarantine' | 'collect-quarantined' }) => {
   const { data } = useQuery({
     queryKey: ['vault', 'preview', action, item.id],
     queryFn: () =>

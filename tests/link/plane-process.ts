@@ -1,0 +1,69 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+
+/** A control plane in a process of its own, to be killed. */
+export interface PlaneProcess {
+  readonly child: ChildProcess
+  readonly url: string
+  readonly setUpSecret: string | null
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+/** Starts one over a folder; the ports are those of gateway, enrolment and canary. */
+export async function begin(folder: string, ports: readonly number[]): Promise<PlaneProcess> {
+  const [gateway, enrolment, canary] = ports.map(String)
+  const flags = [
+    '--data',
+    folder,
+    '--listen',
+    '127.0.0.1:0',
+    '--device-host',
+    '127.0.0.1',
+    '--public-host',
+    '127.0.0.1',
+  ]
+  flags.push('--gateway-port', `${gateway}`, '--enrol-port', `${enrolment}`, '--canary-port', `${canary}`)
+  const program = join(import.meta.dirname, '../../server/main.ts')
+  const args = ['--import', import.meta.resolve('tsx'), program, ...flags, '--log-level', 'error']
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let said = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+  })
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString()
+      const found = /Recourse is at (\S+)\n/.exec(said)?.[1]
+      if (found !== undefined) resolve(found)
+    })
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${said}`)))
+  })
+  // The link for the set-up, if there is one, is said right after.
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  return { child, url, setUpSecret: /#(\S+)/.exec(said)?.[1] ?? null }
+}
+
+export async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  child.kill('SIGKILL')
+  await gone
+}
+
+export const post = (url: string, path: string, cookie: string, body: unknown) =>
+  fetch(`${url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'recourse-client': 'test', cookie },
+    body: JSON.stringify(body),
+  })
+export const cookieOf = (answer: Response) => answer.headers.get('set-cookie')?.split(';')[0] ?? ''
