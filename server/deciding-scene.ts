@@ -1,10 +1,10 @@
 import { actionNames } from '../protocol/actions/index.ts'
-import { type DeviceId, newId } from '../protocol/ids.ts'
+import { type ActionId, type DeviceId, newId } from '../protocol/ids.ts'
 import type { AlertView } from './alerts/list.ts'
 import { deviceChanged } from './deciding.ts'
 import type { AutomationLevel, Verdict } from './decisions/automation.ts'
 import { defaultGroupId } from './store/deciding-migration.ts'
-import { type Answered, aHash, type TestServer } from './test-app.ts'
+import { type Answered, actionsIn, aHash, type TestServer } from './test-app.ts'
 
 /** What tests of deciding say again and again, over the whole server. */
 
@@ -95,3 +95,17 @@ export const bring = async (server: TestServer, body: object): Promise<AlertView
 /** One investigation as the API shows it; tests look into it freely. */
 export const investigationOf = async (server: TestServer, id: string | null): Promise<Answered['body']> =>
   (await server.call(server.admin, 'GET', `/v1/investigations/${id}`)).body
+
+/** A copy of a quarantined file, which holds `evil`, comes from its device. */
+export async function copied(server: TestServer, device: DeviceId, quarantined: ActionId): Promise<ActionId> {
+  await server.store.write((transaction) =>
+    transaction.updateTable('vault_item').set({ size_bytes: 4 }).where('action_id', '=', quarantined).execute(),
+  )
+  const wish = { items: [quarantined], comment: 'look into it', approve: true }
+  const [asked] = actionsIn(await server.call(server.admin, 'POST', '/v1/vault/collect', wish))
+  if (asked === undefined) throw new Error('no copy was asked for')
+  const bytes = new Uint8Array(Buffer.from('evil'))
+  await server.collected.take(device, { type: 'content', actionId: asked.id, sizeBytes: 4, offset: 0, bytes })
+  await server.fleet.settle()
+  return asked.id
+}

@@ -1,30 +1,36 @@
-import type { ContentAnswer, ContentPiece } from './seam.ts'
+import type { DeviceId } from '../../protocol/ids.ts'
+import type { ContentAnswer, ContentPiece, Contents } from './seam.ts'
 
 /*
  * INVARIANTS
  * - Pieces are taken one after the other, in the order in which they came, and none once the connection has ended.
- * - What waits is bounded: a device that sends on without hearing that its pieces were taken is a flood. How fast it may send at all is
- *   the allowance of bytes of its connection.
+ * - What waits is bounded: a device that sends on without hearing that its pieces were taken is a flood. How much and how often
+ *   it may send at all is what its connection may; beyond that it is read more slowly.
  */
-
-export interface ContentLineDeps {
-  take(piece: ContentPiece): Promise<ContentAnswer>
-  answer(answer: ContentAnswer): void
-  failed(failure: unknown): void
-}
 
 /** Room for the windows of as many files as an agent sends side by side. */
 const mostWaiting = 64
 
 /** The pieces of files on one connection. */
 export class ContentLine {
-  readonly #deps: ContentLineDeps
+  readonly #contents: Contents
+  readonly #device: DeviceId
+  readonly #connection: { send(answer: ContentAnswer): boolean }
+  readonly #failed: (failure: unknown) => void
   readonly #waiting: ContentPiece[] = []
   #working = false
   #stopped = false
 
-  constructor(deps: ContentLineDeps) {
-    this.#deps = deps
+  constructor(
+    contents: Contents,
+    device: DeviceId,
+    connection: { send(answer: ContentAnswer): boolean },
+    failed: (failure: unknown) => void,
+  ) {
+    this.#contents = contents
+    this.#device = device
+    this.#connection = connection
+    this.#failed = failed
   }
 
   /** False when more waits than may. */
@@ -44,11 +50,11 @@ export class ContentLine {
     this.#working = true
     try {
       for (let piece = this.#waiting.shift(); piece !== undefined && !this.#stopped; piece = this.#waiting.shift()) {
-        const answer = await this.#deps.take(piece)
-        if (!this.#stopped) this.#deps.answer(answer)
+        const answer = await this.#contents.take(this.#device, piece)
+        if (!this.#stopped) this.#connection.send(answer)
       }
     } catch (failure) {
-      this.#deps.failed(failure)
+      this.#failed(failure)
     } finally {
       this.#working = false
     }

@@ -48,9 +48,8 @@ export class Session {
   #renewals: Allowance
   #intake: Intake | null = null
   #dispatch: Dispatch | null = null
-  /** Made with the first question; most connections never see one. */
+  /** These two are made with the first question and the first piece of a file; most connections never see one. */
   #previews: Previews | null = null
-  /** Made with the first piece of a file. */
   #contents: ContentLine | null = null
 
   constructor(deps: SessionDeps, socket: WebSocket, stream: Duplex, peer: Peer) {
@@ -182,15 +181,10 @@ export class Session {
     switch (message.type) {
       case 'report':
         return this.#report(message, bytes)
-      case 'content': {
-        this.#contents ??= new ContentLine({
-          take: (piece) => this.#deps.contents.take(this.peer.device, piece),
-          answer: (answer) => this.send(answer),
-          failed: (failure) => this.#fault(failure),
-        })
-        if (!this.#contents.offer(message)) this.end('flooded', 'flooded')
-        return
-      }
+      case 'content':
+        this.#contents ??= new ContentLine(this.#deps.contents, this.peer.device, this, (it) => this.#fault(it))
+        if (!this.#contents.offer(message)) return this.end('flooded', 'flooded')
+        return this.#holdFor(this.#reports.spend(1, this.#heardAt))
       case 'preview':
         return this.#previews?.answer(message.request, message.preview)
       case 'renew':
@@ -201,11 +195,8 @@ export class Session {
           .takeFacts(this.peer.device, message.facts, null)
           .catch((failure: unknown) => this.#fault(failure))
         return
-      case 'trouble': {
-        const { code, about } = message
-        this.#deps.log.warn({ device: this.peer.device, code, about }, 'the device could not use a message')
-        return
-      }
+      case 'trouble':
+        return this.#deps.log.warn({ ...message, device: this.peer.device }, 'the device could not use a message')
     }
   }
 
@@ -301,10 +292,9 @@ export class Session {
 
   async #sendOrder(order: Extract<ServerMessage, { type: 'order' }>['order']): Promise<boolean> {
     return new Promise((resolve) => {
-      const calm = () => this.#socket.bufferedAmount <= this.#deps.limits.sendBufferBytes
       const sent = this.send({ type: 'order', order }, (failure) => resolve(failure === undefined || failure === null))
       if (!sent) resolve(false)
-      else if (calm()) resolve(true)
+      else if (this.#socket.bufferedAmount <= this.#deps.limits.sendBufferBytes) resolve(true)
     })
   }
 
@@ -340,12 +330,9 @@ export class Session {
 
   #fault(failure: unknown): void {
     // Work that outlives its connection meets whatever is closed by then, the store at a stop; nothing was promised for it.
-    if (this.#phase === 'ending')
-      return this.#deps.log.debug(
-        { device: this.peer.device, err: failure },
-        'work for a connection that has ended failed',
-      )
-    this.#deps.log.error({ device: this.peer.device, err: failure }, 'a connection ends because of a fault')
+    const about = { device: this.peer.device, err: failure }
+    if (this.#phase === 'ending') return this.#deps.log.debug(about, 'work for a connection that has ended failed')
+    this.#deps.log.error(about, 'a connection ends because of a fault')
     this.end('fault')
   }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { actionNames } from '../../protocol/actions/index.ts'
-import { type ActionId, type DeviceId, newId } from '../../protocol/ids.ts'
-import { bring, change, fileAlert, letIn } from '../deciding-scene.ts'
+import { type DeviceId, newId } from '../../protocol/ids.ts'
+import { bring, change, copied, fileAlert, letIn } from '../deciding-scene.ts'
 import { access, allows } from '../http/access.ts'
 import { appendEvents } from '../live/feed.ts'
 import { type Answered, actionsIn, type Person, quarantine, startTestServer, type TestServer } from '../test-app.ts'
@@ -43,20 +43,6 @@ const factsOf = (hostName: string) => ({
   addresses: ['192.0.2.7'],
 })
 
-/** A copy of it comes here. */
-async function copied(device: DeviceId, quarantined: ActionId): Promise<ActionId> {
-  await server.store.write((transaction) =>
-    transaction.updateTable('vault_item').set({ size_bytes: 4 }).where('action_id', '=', quarantined).execute(),
-  )
-  const wish = { items: [quarantined], comment: 'look into it', approve: true }
-  const [asked] = actionsIn(await server.call(server.admin, 'POST', '/v1/vault/collect', wish))
-  const actionId = must(asked, 'request for a copy').id
-  const bytes = new Uint8Array(Buffer.from('evil'))
-  await server.collected.take(device, { type: 'content', actionId, sizeBytes: 4, offset: 0, bytes })
-  await server.fleet.settle()
-  return actionId
-}
-
 async function furnish(name: string): Promise<Side> {
   const device = await letIn(server, { name })
   await change(server, device, { facts: JSON.stringify({ ...factsOf(name), capabilities }) })
@@ -65,13 +51,12 @@ async function furnish(name: string): Promise<Side> {
   await server.fleet.settle()
   const alert = await bring(server, fileAlert(name, 'malicious', `/srv/${name}/dropper`, { title: `seen on ${name}` }))
   await server.call(server.admin, 'POST', '/v1/exclusions', { kind: 'device', device, comment: `leave ${name} be` })
-  const quarantined = must(action, 'action').id
   return {
     name,
     device,
     ids: {
       device,
-      copy: await copied(device, quarantined),
+      copy: await copied(server, device, must(action, 'action').id),
       action: must(action, 'action').id,
       hash: must(action, 'action').contentHash,
       batch: must(action, 'action').batch,
@@ -243,10 +228,7 @@ const tries: { readonly [route: string]: readonly Try[] } = {
     { body: ({ action }) => ({ items: [action], comment }) },
     { body: ({ device }) => ({ filter: { device }, comment }) },
   ],
-  'POST /v1/vault/collect': [
-    { body: ({ action }) => ({ items: [action], comment }) },
-    { body: ({ device }) => ({ filter: { device }, comment }) },
-  ],
+  'POST /v1/vault/collect': [{ body: ({ action }) => ({ items: [action], comment }) }],
   'GET /v1/vault/collected/:action/content': [{ address: ({ copy }) => `/v1/vault/collected/${copy}/content` }],
   'GET /v1/audit': [{ address: () => '/v1/audit?limit=500' }],
   // Proved by itself, below: it does not end.

@@ -28,11 +28,10 @@ const oneOfThem = ({ items, filter }: { items?: unknown; filter?: unknown }) =>
   (items === undefined) !== (filter === undefined)
 const sayOne = 'say either items or filter'
 
+/** For a purge and for a copy alike. */
 export const purgeWish = z
   .strictObject({ ...chosen, comment, approve: z.boolean().default(false) })
   .refine(oneOfThem, sayOne)
-/** As for a purge: the names are what is approved. */
-export const collectWish = purgeWish
 export const restoreWish = z
   .strictObject({ ...chosen, comment, approve: z.boolean().default(false), onConflict: undoWish.shape.onConflict })
   .refine(oneOfThem, sayOne)
@@ -64,7 +63,7 @@ export const requestCollect = (
   deps: ActionDeps,
   transaction: Transaction<Schema>,
   caller: Caller,
-  wish: z.infer<typeof collectWish>,
+  wish: z.infer<typeof purgeWish>,
 ): Promise<Requested[]> => requestOfEach(deps, transaction, caller, wish, 'collect-quarantined')
 
 async function requestOfEach(

@@ -10,7 +10,7 @@ import { callerOf } from '../http/access.ts'
 import { answerOnce } from '../http/answer-once.ts'
 import { actorOf } from '../people/permissions.ts'
 import { seenBy } from '../people/scope.ts'
-import { collectWish, purgeWish, requestCollect, requestPurge, requestRestore, restoreWish } from './ask.ts'
+import { purgeWish, requestCollect, requestPurge, requestRestore, restoreWish } from './ask.ts'
 import type { Collected } from './collected/collected.ts'
 import { vaultFilter } from './filter.ts'
 import { listItems, vaultPage, vaultQuery } from './list.ts'
@@ -106,7 +106,7 @@ export function vaultRoutes(bare: FastifyInstance, deps: VaultRoutesDeps): void 
       schema: {
         tags,
         summary: 'Ask for copies of files, for analysis: each is brought here from the vault of its device',
-        body: collectWish,
+        body: purgeWish,
         response: { 200: requested, 201: requested },
       },
     },

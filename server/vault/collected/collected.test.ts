@@ -113,6 +113,7 @@ describe('[VLT7] a copy of a quarantined file', () => {
     const id = await requested(await quarantined())
     await sendFrom(id, 0, 2 * contentPieceBytes)
     server.collected.rest(laptop)
+    await expect.poll(item).toMatchObject({ arriving: { action: id, bytes: 2 * contentPieceBytes } })
     expect(await ask(id)).toMatchObject({ upTo: 2 * contentPieceBytes, whole: false })
     await server.restart()
     // A piece that a power cut has torn is asked for anew.

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, statSync } from 'node:fs'
 import { type FileHandle, open, statfs, unlink } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { catalogue } from '../../../protocol/actions/index.ts'
@@ -12,7 +12,7 @@ import type { ContentAnswer, ContentPiece, Contents } from '../../gateway/seam.t
 import { readSettings } from '../../settings.ts'
 import type { Source } from '../../source.ts'
 import type { Store } from '../../store/store.ts'
-import { makeSealed, openSealed, pieceAt, type SealedFile } from './sealed-file.ts'
+import { contentIn, makeSealed, openSealed, pieceAt, type SealedFile } from './sealed-file.ts'
 
 /*
  * INVARIANTS
@@ -64,7 +64,7 @@ export interface Taking extends Contents {
 
 export function createTaking(deps: CollectedDeps): Taking {
   const { store, audit, source, folder, log, reserveBytes = 256 * mebibyte } = deps
-  const open_ = new Map<ActionId, Incoming>()
+  const arriving = new Map<ActionId, Incoming>()
   const lines = new Map<ActionId, Promise<unknown>>()
 
   const inTurn = <T>(id: ActionId, work: () => Promise<T>): Promise<T> => {
@@ -78,8 +78,8 @@ export function createTaking(deps: CollectedDeps): Taking {
   }
 
   const letGo = async (id: ActionId): Promise<void> => {
-    const incoming = open_.get(id)
-    open_.delete(id)
+    const incoming = arriving.get(id)
+    arriving.delete(id)
     await incoming?.file.handle.close()
   }
   const throwAway = async (id: ActionId): Promise<void> => {
@@ -166,14 +166,14 @@ export function createTaking(deps: CollectedDeps): Taking {
       upTo,
       whole,
     })
-    let incoming = open_.get(id)
+    let incoming = arriving.get(id)
     if (incoming === undefined) {
       const whole = await isHere(device, id)
       if (whole !== null) return taken(whole, true)
       const begun = await begin(device, piece)
       if (typeof begun === 'string') return refuse(begun)
       incoming = begun
-      open_.set(id, begun)
+      arriving.set(id, begun)
     }
     // Another device has no business with it, nor any say in what becomes of it.
     if (incoming.device !== device) return refuse('content_unexpected')
@@ -204,15 +204,15 @@ export function createTaking(deps: CollectedDeps): Taking {
   return {
     take: (device, piece) => inTurn(piece.actionId, () => take(device, piece)),
     rest(device) {
-      for (const [id, incoming] of open_)
+      for (const [id, incoming] of arriving)
         if (incoming.device === device)
           inTurn(id, () => letGo(id)).catch((err: unknown) => log.warn({ err }, 'a file could not be closed'))
     },
-    received: (id) => open_.get(id)?.upTo ?? 0,
-    isOpen: (id) => open_.has(id),
+    received: (id) => arriving.get(id)?.upTo ?? contentIn(bytesAt(placeOf(deps, id))),
+    isOpen: (id) => arriving.has(id),
     async close() {
       await Promise.allSettled(lines.values())
-      for (const id of [...open_.keys()]) await letGo(id)
+      for (const id of arriving.keys()) await letGo(id)
     },
   }
 }
@@ -239,6 +239,9 @@ async function syncAll(file: FileHandle, folder: string): Promise<void> {
     await directory.close()
   }
 }
+
+/** How long a file is; 0 where there is none. */
+const bytesAt = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
 const codeOf = (failure: unknown) => (failure instanceof Error && 'code' in failure ? failure.code : null)
 const isFull = (failure: unknown): boolean => codeOf(failure) === 'ENOSPC' || codeOf(failure) === 'EDQUOT'
