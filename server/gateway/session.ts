@@ -191,9 +191,7 @@ export class Session {
         if (this.#spend(this.#renewals, 1)) this.#renew(message.csr).catch((failure: unknown) => this.#fault(failure))
         return
       case 'facts':
-        this.#deps.desk
-          .takeFacts(this.peer.device, message.facts, null)
-          .catch((failure: unknown) => this.#fault(failure))
+        this.#deps.desk.takeFacts(this.peer.device, message.facts, null).catch((it: unknown) => this.#fault(it))
         return
       case 'trouble':
         return this.#deps.log.warn({ ...message, device: this.peer.device }, 'the device could not use a message')

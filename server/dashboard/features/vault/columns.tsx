@@ -41,7 +41,7 @@ const Copy = ({ item }: { item: VaultItem }) => {
   const { arriving, collected, sizeBytes } = item
   if (arriving !== null) {
     const share = sizeBytes === null || sizeBytes === 0 ? 0 : Math.floor((arriving.bytes / sizeBytes) * 100)
-    return <span>on its way, {share} %</span>
+    return <span>{share} % here</span>
   }
   if (item.waiting?.deed === 'collect') return <span>requested</span>
   if (collected === null) return none
