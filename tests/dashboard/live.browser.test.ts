@@ -196,7 +196,7 @@ describe('[ACC2] the first start', () => {
       await page.getByLabel('Name').fill('eve')
       await page.getByRole('textbox', { name: 'Password' }).fill(password)
       await page.getByRole('button', { name: 'Create administrator' }).click()
-      await page.getByText('The set-up link was used already or has expired.').waitFor()
+      await page.getByText('This set-up link was used already or has expired.').waitFor()
     } finally {
       await browser.close()
       await fresh.close()
