@@ -4,14 +4,15 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import * as z from 'zod'
 import { readIdentity } from '../agent/link/identity.ts'
+import { leasePorts } from '../simulator/network/ports.ts'
 import { countKept } from '../simulator/start-fleet.ts'
-import { freePorts, type RunningStart, runNpmStart, setUpAlone } from '../tests/kit/npm-start.ts'
+import { type RunningStart, runNpmStart, setUpAlone } from '../tests/kit/npm-start.ts'
 
 let data: string
 let port: number
 beforeEach(async () => {
   data = realpathSync(mkdtempSync(join(tmpdir(), 'recourse-start-')))
-  port = await freePorts()
+  port = await leasePorts(4)
 })
 afterEach(() => rmSync(data, { recursive: true, force: true }))
 

@@ -8,7 +8,8 @@ import { exitCodes as ofAgent } from '../agent/commands/endings.ts'
 import { sha256At } from '../scripts/start/playground.ts'
 import { defaultPorts } from '../scripts/start/ports.ts'
 import { exitCodes as ofRecourse } from '../server/cli/control-plane.ts'
-import { freePorts, type RunningStart, runNpmStart, setUpAlone } from './kit/npm-start.ts'
+import { leasePorts } from '../simulator/network/ports.ts'
+import { type RunningStart, runNpmStart, setUpAlone } from './kit/npm-start.ts'
 
 const root = join(import.meta.dirname, '..')
 const document = (name: string) => readFileSync(join(root, name), 'utf8')
@@ -26,7 +27,7 @@ let start: RunningStart
 
 beforeAll(async () => {
   data = realpathSync(mkdtempSync(join(tmpdir(), 'recourse-readme-')))
-  start = runNpmStart('--data', data, '--port', String(await freePorts()))
+  start = runNpmStart('--data', data, '--port', String(await leasePorts(4)))
   await start.hears(/Ctrl-C stops everything/)
   const [setUpUrl] = await start.hears(/http:\S+\/setup#\S+/)
   url = new URL(setUpUrl).origin

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { leasePorts } from '../network/ports.ts'
 import type { Place } from '../network/relay.ts'
 
 /** A control plane as the simulator reaches it: only over the wire. */
@@ -47,13 +46,8 @@ export async function startControlPlane({
 } = {}): Promise<Plane & { readonly own: OwnPlane }> {
   const onLoopback = deviceHost === '127.0.0.1'
   const folder = mkdtempSync(join(tmpdir(), 'recourse-sim-plane-'))
-  const ports: readonly [number, number, number, number] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-  ]
-  const [web, gateway, enrol, canary] = ports
+  const web = await leasePorts(4)
+  const [gateway, enrol, canary] = [web + 1, web + 2, web + 3]
   let child: ChildProcess | null = null
   let setUpUrl: string | null = null
 
@@ -140,27 +134,4 @@ function heard(child: ChildProcess, expected: boolean): Promise<string | null> {
       if (expected && line.includes('/setup#')) done(line.slice(line.indexOf('http')))
     })
   })
-}
-
-/** Below the ports that connections take, so that none of ours is taken while the control plane restarts. */
-async function freePort(): Promise<number> {
-  for (let tries = 0; tries < 100; tries++) {
-    const port = randomInt(20_000, firstOutgoingPort())
-    const free = await new Promise<boolean>((resolve) => {
-      const probe = createServer()
-      probe.once('error', () => resolve(false))
-      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
-    })
-    if (free) return port
-  }
-  throw new Error('no port is free')
-}
-
-function firstOutgoingPort(): number {
-  try {
-    const [first] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/).map(Number)
-    return first !== undefined && first > 20_100 ? first : 32_768
-  } catch {
-    return 32_768
-  }
 }

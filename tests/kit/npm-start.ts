@@ -1,18 +1,8 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { choosePorts, portsFrom } from '../../scripts/start/ports.ts'
 
 const root = join(import.meta.dirname, '../..')
-
-/** A first of four ports that are free just now, for `--port`. */
-export async function freePorts(): Promise<number> {
-  for (;;) {
-    const first = randomInt(20_000, 30_000)
-    if ((await choosePorts(portsFrom(first))).moved.length === 0) return first
-  }
-}
 
 /** `npm start`, as a person runs it. */
 export interface RunningStart extends AsyncDisposable {

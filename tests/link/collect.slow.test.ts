@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, expect, test } from 'vitest'
+import { leasePorts } from '../../simulator/network/ports.ts'
 import { type SimulatedDevice, simulateDevice } from '../dashboard/fleet.ts'
 import { until } from './device.ts'
-import { begin, cookieOf, freePort, kill, type PlaneProcess, post } from './plane-process.ts'
+import { begin, cookieOf, kill, type PlaneProcess, post } from './plane-process.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'recourse-collect-'))
 let plane: PlaneProcess | null = null
@@ -22,16 +23,16 @@ interface Row {
 }
 
 test('[VLT7] a control plane that is killed again and again in the middle of a file gets it whole, once', async () => {
-  const ports = [await freePort(), await freePort(), await freePort()]
-  plane = await begin(folder, ports)
+  const firstPort = await leasePorts(3)
+  plane = await begin(folder, firstPort)
   const person = { name: 'root', password: 'correct horse battery' }
   const setUp = { secret: plane.setUpSecret, ...person, separationOfDuties: false }
   const first = cookieOf(await post(plane.url, '/v1/setup', '', setUp))
   const { url } = plane
   device = await simulateDevice(
     {
-      gatewayPort: ports[0] ?? 0,
-      enrolPort: ports[1] ?? 0,
+      gatewayPort: firstPort,
+      enrolPort: firstPort + 1,
       enrolmentToken: async () => {
         const made = await post(url, '/v1/enrolment-tokens', first, { group: 'default', uses: 1, hours: 1 })
         const { token }: { token: string } = JSON.parse(await made.text())
@@ -75,7 +76,7 @@ test('[VLT7] a control plane that is killed again and again in the middle of a f
     marks.push(came())
     expect(came()).toBeLessThan(content.length)
     expect(came()).toBeGreaterThan(before)
-    plane = await begin(folder, ports)
+    plane = await begin(folder, firstPort)
   }
   await until(() => rows('collect-quarantined')[0]?.status === 'succeeded')
   const cookie = cookieOf(await post(plane.url, '/v1/sign-in', '', person))

@@ -10,8 +10,9 @@ import { decode } from '../../protocol/codec.ts'
 import type { ActionId } from '../../protocol/ids.ts'
 import { leaf } from '../../protocol/mandate.ts'
 import type { DeviceFacts, Report } from '../../protocol/messages.ts'
+import { leasePorts } from '../../simulator/network/ports.ts'
 import { facts, helloOf, newFolder, type RawDevice, rawDevice, until } from './device.ts'
-import { begin, cookieOf, freePort, kill, type PlaneProcess, post } from './plane-process.ts'
+import { begin, cookieOf, kill, type PlaneProcess, post } from './plane-process.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'recourse-killed-'))
 const able: DeviceFacts = {
@@ -59,21 +60,21 @@ function remembering(identity: Identity) {
 }
 
 test('[LIFE4] a control plane killed between the commit and the wire: nothing was sent that is not written down, and all that was approved arrives, once', async () => {
-  const ports = [await freePort(), await freePort(), await freePort()]
-  plane = await begin(folder, ports)
+  const firstPort = await leasePorts(3)
+  plane = await begin(folder, firstPort)
   const person = { name: 'root', password: 'correct horse battery' }
   const setUp = { secret: plane.setUpSecret, ...person, separationOfDuties: false }
   const cookie = cookieOf(await post(plane.url, '/v1/setup', '', setUp))
   const made: { token: string } = JSON.parse(
     await (await post(plane.url, '/v1/enrolment-tokens', cookie, { group: 'default', uses: 1, hours: 1 })).text(),
   )
-  const where = { folder: newFolder(), host: '127.0.0.1', port: ports[1] ?? 0 }
+  const where = { folder: newFolder(), host: '127.0.0.1', port: firstPort + 1 }
   const { identity } = await enrol({ ...where, token: made.token, facts: able })
   const device = remembering(identity)
   const approved = new Set<ActionId>()
 
   for (let round = 0; round < 6; round++) {
-    plane ??= await begin(folder, ports)
+    plane ??= await begin(folder, firstPort)
     const { url, child } = plane
     const signedIn = cookieOf(await post(url, '/v1/sign-in', '', person))
     await device.connect()
@@ -111,7 +112,7 @@ test('[LIFE4] a control plane killed between the commit and the wire: nothing wa
     expect(device.heard.filter((id) => !sent.has(id))).toEqual([])
   }
 
-  plane = await begin(folder, ports)
+  plane = await begin(folder, firstPort)
   await device.connect()
   await until(() => [...approved].every((id) => device.done.has(id)))
   const database = new DatabaseSync(join(folder, 'recourse.db'), { readOnly: true })

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 
 /** A control plane in a process of its own, to be killed. */
@@ -10,18 +9,9 @@ export interface PlaneProcess {
   readonly setUpSecret: string | null
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
-
-/** Starts one over a folder; the ports are those of gateway, enrolment and canary. */
-export async function begin(folder: string, ports: readonly number[]): Promise<PlaneProcess> {
-  const [gateway, enrolment, canary] = ports.map(String)
+/** Starts one over a folder; gateway, enrolment and canary have three ports, one after the other. */
+export async function begin(folder: string, firstPort: number): Promise<PlaneProcess> {
+  const [gateway, enrolment, canary] = [firstPort, firstPort + 1, firstPort + 2]
   const flags = [
     '--data',
     folder,
