@@ -88,9 +88,10 @@ test('npm start enrols this machine by itself, says what to do, ends whole at Ct
 
     await first.interrupt()
     expect(first.said()).toContain('Stopping')
+    expect(first.said()).not.toContain('while stopping')
+    expect(existsSync(join(data, 'running.json')), first.said()).toBe(false)
   }
   expect(agentsIn(data)).toEqual([])
-  expect(existsSync(join(data, 'running.json'))).toBe(false)
   await using again = runNpmStart('--data', data)
   await again.hears(/Ctrl-C stops everything/)
   expect(again.said()).toContain(`http://127.0.0.1:${port}`)

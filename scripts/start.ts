@@ -205,11 +205,20 @@ if (flags.help) {
 const closers: (() => Promise<void> | void)[] = []
 let ending: Promise<void> | null = null
 
-/** Ends in the opposite order of beginning: agent, fleet, server, folder. */
+/** Ends in the opposite order of beginning: agent, fleet, server, folder. What fails to end does not keep the others from it. */
 function end(exitCode: number): Promise<void> {
   ending ??= (async () => {
-    for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close()
-    process.exit(exitCode)
+    let code = exitCode
+    for (let close = closers.pop(); close !== undefined; close = closers.pop())
+      try {
+        await close()
+      } catch (failure) {
+        process.stderr.write(
+          `recourse: while stopping: ${failure instanceof Error ? failure.stack : String(failure)}\n`,
+        )
+        code = 1
+      }
+    process.exit(code)
   })()
   // Whatever hangs: nothing acknowledged is lost by an end the hard way.
   setTimeout(() => process.exit(1), 30_000).unref()
