@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Asking, asking, type Row } from './asking.ts'
@@ -52,11 +53,18 @@ describe('[UI1] a list holds still under the eyes and hands of whoever looks at 
     await page.goto('/actions/pending')
     await grid().getByText('/steady/').first().waitFor()
     // The list may still be growing to its full height.
+    let seen: [number, string][] = []
     await until(async () => {
-      await grid().evaluate((it) => it.scrollTo({ top: 900 }))
-      return (await standing()).some(([, id]) => id === `row-${rows[many - 30]?.id}`)
+      const last = seen
+      const scrolled = await grid().evaluate((it) => {
+        it.scrollTo({ top: 900 })
+        return it.scrollTop === 900
+      })
+      seen = await standing()
+      return scrolled && seen.length > 8 && isDeepStrictEqual(seen, last)
     })
-    const [first, second] = rows.slice(many - 30, many - 28)
+    // In the middle of the screen, whatever is there.
+    const [first, second, looked] = seen.slice(3).map(([, id]) => rows.find((it) => `row-${it.id}` === id))
     for (const it of [first, second]) await page.locator(`[id="row-${it?.id}"]`).getByRole('checkbox').check()
     const bar = page.getByRole('region', { name: 'Selection' })
     await bar.getByText('2 actions selected').waitFor()
@@ -64,7 +72,6 @@ describe('[UI1] a list holds still under the eyes and hands of whoever looks at 
     expect(before.length).toBeGreaterThan(8)
 
     // One that is looked at, one above the screen, and five that are new.
-    const looked = rows[many - 27]
     await its.approve([looked, rows.at(-1)].filter((it) => it !== undefined))
     await pend('newcomers', 5)
     await page.getByRole('button', { name: '5 newer rows. Show them' }).waitFor()
