@@ -18,7 +18,7 @@ import { LoadingRows } from '../actions/loading-rows.tsx'
 import { useSelection } from '../actions/selection.ts'
 import { plural } from '../actions/words.ts'
 import { settingsQuery } from '../settings/queries.ts'
-import { obstacleToCollect, obstacleToPurge } from './can-purge.ts'
+import { obstacleTo } from './can-ask.ts'
 import { compactItem, contentColumns, itemColumns } from './columns.tsx'
 import { Contents } from './contents.tsx'
 import { VaultFilters } from './filters.tsx'
@@ -29,8 +29,7 @@ import { Sums } from './sums.tsx'
 import { itemsQuery, type VaultItem } from './vault.ts'
 
 const DeedSheet = lazy(() => import('../actions/deed-sheet.tsx').then((it) => ({ default: it.DeedSheet })))
-const CollectSheet = lazy(() => import('./collect-sheet.tsx').then((it) => ({ default: it.CollectSheet })))
-const PurgeSheet = lazy(() => import('./purge-sheet.tsx').then((it) => ({ default: it.PurgeSheet })))
+const AskSheet = lazy(() => import('./ask-sheet.tsx').then((it) => ({ default: it.AskSheet })))
 
 export const VaultPage = () => {
   const { action: _, ...search } = useSearch({ from: '/inside/vault' })
@@ -160,10 +159,8 @@ const Files = ({ search, change, narrow }: ListProps) => {
         <Suspense fallback={null}>
           {sheet.deed === 'restore' ? (
             <DeedSheet deed="undo" rows={sheet.items.map((it) => it.action)} close={close} />
-          ) : sheet.deed === 'collect' ? (
-            <CollectSheet items={sheet.items} close={close} />
           ) : (
-            <PurgeSheet items={sheet.items} close={close} />
+            <AskSheet wanted={sheet.deed} items={sheet.items} close={close} />
           )}
         </Suspense>
       )}
@@ -185,8 +182,8 @@ const Chosen = ({
   const rules = useQuery(settingsQuery).data
   const devices = new Set(items.map((it) => it.action.device.id)).size
   const restorable = items.filter((it) => obstacle('undo', it.action, me, rules) === null).length
-  const purgeable = items.filter((it) => obstacleToPurge(it, me) === null).length
-  const collectable = items.filter((it) => obstacleToCollect(it, me) === null).length
+  const purgeable = items.filter((it) => obstacleTo('purge', it, me) === null).length
+  const collectable = items.filter((it) => obstacleTo('collect', it, me) === null).length
   const ofThem = (count: number) => (count === items.length ? '' : ` ${count} of them`)
   return (
     <section className={actions.selection} aria-label="Selection">

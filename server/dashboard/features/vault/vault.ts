@@ -3,6 +3,7 @@ import type { Status } from '../../../../protocol/status.ts'
 import { get, send } from '../../app/api.ts'
 import type { Action } from '../actions/action.ts'
 import type { Requested } from '../actions/queries.ts'
+import type { Wanted } from './can-ask.ts'
 import type { VaultSearch } from './search.ts'
 
 export type VaultState = 'held' | 'unsure' | 'restored' | 'purged'
@@ -108,11 +109,8 @@ export const sumsQuery = (search: VaultSearch) =>
     queryFn: ({ signal }) => get<VaultSums>('/v1/vault/summary', filterOf(search), signal),
   })
 
-export const purge = (items: readonly string[], comment: string, approve: boolean): Promise<Requested> =>
-  send<Requested>('POST', '/v1/vault/purge', { items, comment, approve })
-
-export const requestCopies = (items: readonly string[], comment: string, approve: boolean): Promise<Requested> =>
-  send<Requested>('POST', '/v1/vault/collect', { items, comment, approve })
+export const ask = (wanted: Wanted, items: readonly string[], comment: string, approve: boolean): Promise<Requested> =>
+  send<Requested>('POST', `/v1/vault/${wanted}`, { items, comment, approve })
 
 export const copyAddress = (action: string): string => `/v1/vault/collected/${encodeURIComponent(action)}/content`
 

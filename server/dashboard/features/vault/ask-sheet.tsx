@@ -2,7 +2,7 @@ import { Button, Modal, Textarea, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { specOf } from '../../../../protocol/actions/index.ts'
-import { type Me, useMe } from '../../app/session.ts'
+import { useMe } from '../../app/session.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { visible } from '../../ui/plain-text.tsx'
 import { Trouble } from '../../ui/screens.tsx'
@@ -14,21 +14,63 @@ import { PlanAnswer } from '../actions/plan.tsx'
 import { preview } from '../actions/queries.ts'
 import { plural } from '../actions/words.ts'
 import { settingsQuery } from '../settings/queries.ts'
-import { obstacleToPurge } from './can-purge.ts'
-import { bytesWords, purge, type VaultItem } from './vault.ts'
+import { actionFor, obstacleTo, type Wanted } from './can-ask.ts'
+import { ask, bytesWords, type VaultItem } from './vault.ts'
 
-const word = 'purge'
 const perRequest = 500
 const fewNames = 4
 
-/** Whether whoever asks may also let it happen at once. */
-const mayApprove = (me: Me | null, rules: Rules | undefined): boolean =>
-  rules?.separationOfDuties === false &&
-  rules.destructiveApprovals === 1 &&
-  (me?.permissions.includes('approve:purge-quarantine') ?? false)
+type Count = { readonly count: number; readonly atOnce: boolean }
 
-/** Says what will be destroyed where, before anything is asked for. */
-export const PurgeSheet = ({ items, close }: { items: readonly VaultItem[]; close: () => void }) => {
+/** What differs between the two. */
+interface Words {
+  readonly icon: 'info' | 'warning'
+  readonly title: (of: Count) => string
+  readonly done: (of: Count) => string
+  /** How many people have to approve it, and the end of the sentence that says so. */
+  readonly approvals: (rules: Rules | undefined) => number
+  readonly before: string
+  /** What has to be typed where nothing brings it back. */
+  readonly confirm: { readonly word: string; readonly label: (count: number) => string } | null
+}
+
+const words: Record<Wanted, Words> = {
+  purge: {
+    icon: 'warning',
+    title: ({ count, atOnce }) =>
+      `${atOnce ? 'Purge' : 'Ask to purge'} ${count === 1 ? 'this file' : plural(count, 'file')}`,
+    done: ({ count, atOnce }) =>
+      atOnce
+        ? `${plural(count, 'file')} on the way out of the vault.`
+        : `Asked to purge ${plural(count, 'file')}; somebody has to approve.`,
+    approvals: (rules) => rules?.destructiveApprovals ?? 1,
+    before: 'before it happens',
+    confirm: {
+      word: 'purge',
+      label: (count) => `${count === 1 ? 'The file is' : 'These files are'} lost for good. Type “purge” to confirm.`,
+    },
+  },
+  collect: {
+    icon: 'info',
+    title: ({ count }) => `Request ${count === 1 ? 'file' : plural(count, 'file')}`,
+    done: ({ count, atOnce }) =>
+      atOnce
+        ? `${plural(count, 'copy', 'copies')} on the way here.`
+        : `Asked for ${plural(count, 'copy', 'copies')}; somebody has to approve.`,
+    approvals: () => 1,
+    before: 'before anything is sent',
+    confirm: null,
+  },
+}
+
+interface AskSheetProps {
+  readonly wanted: Wanted
+  readonly items: readonly VaultItem[]
+  readonly close: () => void
+}
+
+/** Says what will happen to which files where, and who has to approve, before anything is asked for. */
+export const AskSheet = ({ wanted, items, close }: AskSheetProps) => {
   const me = useMe()
   const queries = useQueryClient()
   const rules = useQuery(settingsQuery).data
@@ -36,29 +78,31 @@ export const PurgeSheet = ({ items, close }: { items: readonly VaultItem[]; clos
   const [confirmed, setConfirmed] = useState('')
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>(null)
-  const able = items.filter((it) => obstacleToPurge(it, me) === null)
-  const reasons = [...Map.groupBy(items, (it) => obstacleToPurge(it, me))].flatMap(([reason, left]) =>
+  const able = items.filter((it) => obstacleTo(wanted, it, me) === null)
+  const reasons = [...Map.groupBy(items, (it) => obstacleTo(wanted, it, me))].flatMap(([reason, left]) =>
     reason === null ? [] : [{ reason, count: left.length }],
   )
-  const atOnce = mayApprove(me, rules)
-  const ready = able.length > 0 && comment.trim() !== '' && confirmed.trim().toLowerCase() === word && !busy
-  const files = able.length === 1 ? 'this file' : plural(able.length, 'file')
-  const title = atOnce ? `Purge ${files}` : `Ask to purge ${files}`
+  const { icon, title: titleOf, done, approvals, before, confirm } = words[wanted]
+  const action = actionFor[wanted]
+  const needed = approvals(rules)
+  const atOnce =
+    rules?.separationOfDuties === false && needed === 1 && (me?.permissions.includes(`approve:${action}`) ?? false)
+  const of = { count: able.length, atOnce }
+  const meant = confirm === null || confirmed.trim().toLowerCase() === confirm.word
+  const ready = able.length > 0 && comment.trim() !== '' && meant && !busy
+  const title = titleOf(of)
   const submit = async () => {
     setBusy(true)
     setError(null)
     try {
       for (let from = 0; from < able.length; from += perRequest)
-        await purge(
+        await ask(
+          wanted,
           able.slice(from, from + perRequest).map(({ id }) => id),
           comment.trim(),
           atOnce,
         )
-      toast({
-        message: atOnce
-          ? `${plural(able.length, 'file')} on the way out of the vault.`
-          : `Asked to purge ${plural(able.length, 'file')}; somebody has to approve.`,
-      })
+      toast({ message: done(of) })
       close()
     } catch (failure) {
       setError(failure)
@@ -89,16 +133,16 @@ export const PurgeSheet = ({ items, close }: { items: readonly VaultItem[]; clos
           </p>
         ))}
         <p className={classes.note}>
-          <Icon name="warning" size={16} />
-          <span>{specOf('purge-quarantine').description}</span>
+          <Icon name={icon} size={16} />
+          <span>{specOf(action).description}</span>
         </p>
         {atOnce ? null : (
           <p className={classes.note}>
             <Icon name="person" size={16} />
-            <span>{whoApproves(rules)}</span>
+            <span>{whoApproves(rules, needed, before)}</span>
           </p>
         )}
-        {able.length === 1 && able[0] !== undefined ? <Forecast item={able[0]} action="purge-quarantine" /> : null}
+        {able.length === 1 && able[0] !== undefined ? <Forecast item={able[0]} action={action} /> : null}
         <Textarea
           label="Why?"
           description="Stays with the action for ever, and in the audit chain"
@@ -112,18 +156,20 @@ export const PurgeSheet = ({ items, close }: { items: readonly VaultItem[]; clos
           value={comment}
           onChange={(event) => setComment(event.currentTarget.value)}
         />
-        <TextInput
-          label={`${able.length === 1 ? 'The file is' : 'These files are'} lost for good. Type “${word}” to confirm.`}
-          autoComplete="off"
-          value={confirmed}
-          onChange={(event) => setConfirmed(event.currentTarget.value)}
-        />
+        {confirm === null ? null : (
+          <TextInput
+            label={confirm.label(able.length)}
+            autoComplete="off"
+            value={confirmed}
+            onChange={(event) => setConfirmed(event.currentTarget.value)}
+          />
+        )}
         {error === null ? null : <Trouble error={error} />}
         <div className={classes.buttons}>
           <Button variant="default" onClick={close}>
             Back
           </Button>
-          <Button type="submit" color="red" loading={busy} disabled={!ready}>
+          <Button type="submit" {...(confirm === null ? {} : { color: 'red' })} loading={busy} disabled={!ready}>
             {title}
           </Button>
         </div>
@@ -132,15 +178,14 @@ export const PurgeSheet = ({ items, close }: { items: readonly VaultItem[]; clos
   )
 }
 
-function whoApproves(rules: Rules | undefined): string {
-  if (rules?.destructiveApprovals === 2)
-    return 'Purging is destructive: two people have to approve it before it happens.'
+function whoApproves(rules: Rules | undefined, needed: number, before: string): string {
+  if (needed === 2) return `This is destructive: two people have to approve it ${before}.`
   return rules?.separationOfDuties === false
-    ? 'Somebody who may approve it has to, before it happens.'
-    : 'Somebody else has to approve it before it happens.'
+    ? `Somebody who may approve it has to, ${before}.`
+    : `Somebody else has to approve it ${before}.`
 }
 
-export const Gist = ({ items }: { items: readonly VaultItem[] }) => {
+const Gist = ({ items }: { items: readonly VaultItem[] }) => {
   const devices = new Set(items.map((it) => it.action.device.id)).size
   const names = [...new Set(items.map((it) => visible(it.path)))]
   const bytes = items.reduce((sum, it) => sum + (it.sizeBytes ?? 0), 0)
@@ -163,7 +208,7 @@ export const Gist = ({ items }: { items: readonly VaultItem[] }) => {
 }
 
 /** What the device itself says that it would do. */
-export const Forecast = ({ item, action }: { item: VaultItem; action: 'purge-quarantine' | 'collect-quarantined' }) => {
+const Forecast = ({ item, action }: { item: VaultItem; action: (typeof actionFor)[Wanted] }) => {
   const { data } = useQuery({
     queryKey: ['vault', 'preview', action, item.id],
     queryFn: () =>
