@@ -49,8 +49,9 @@ export async function approveActions(
     const ready: Ready[] = []
     const half: ActionRow[] = []
     const before = await approversOf(rights, transaction, rows, batch.content_hash)
-    const fresh = rows.filter((row) => !(before.get(row.id) ?? []).includes(caller.name))
-    for (const row of rows) if (!fresh.includes(row)) problems.push({ action: row.id, code: 'already_decided' })
+    const again = (row: ActionRow) => (before.get(row.id) ?? []).includes(caller.name)
+    const fresh = rows.filter((row) => !again(row))
+    for (const row of rows) if (again(row)) problems.push({ action: row.id, code: 'already_decided' })
     await recordDecisions(deps, transaction, caller, fresh, 'approve', batch.content_hash, comment)
     for (const row of fresh) {
       const approvers = [...(before.get(row.id) ?? []), caller.name]
