@@ -3,6 +3,7 @@ import {
   act,
   allConnected,
   allEnded,
+  approve,
   order,
   pause,
   type Scenario,
@@ -34,6 +35,7 @@ export const serverKilled: Scenario = {
       await restart(stage, 'kill')
       await order(stage, unlucky, { what: 'start' })
       await undoing
+      await approveAgain(stage)
       await allConnected(stage)
     })
     await stage.step('stopped in order and started again', async () => {
@@ -43,6 +45,15 @@ export const serverKilled: Scenario = {
     })
     await stage.step('undo the rest', () => undoEverything(stage, 'back, all of it'))
   },
+}
+
+/** An approval whose answer the kill cut off was stored or was not: what still waits is approved once more, as people would. */
+async function approveAgain(stage: Stage): Promise<void> {
+  const waiting = await stage.operator.actions({ status: 'pending-approval' })
+  await approve(
+    stage,
+    waiting.filter(({ id }) => stage.book.entries.get(id)?.approved === true),
+  )
 }
 
 async function restart({ plane, operator, until }: Stage, how: 'kill' | 'stop'): Promise<void> {
