@@ -42,12 +42,9 @@ async function firstLoad(): Promise<FirstLoad> {
       await browser.page.keyboard.press('j')
       await browser.page.evaluate('new Promise((resolve) => requestAnimationFrame(() => resolve(1)))')
       const emptyMs = performance.now() - empty
-      const began = performance.now()
+      await browser.page.addInitScript(whenUsable)
       await browser.page.goto('/actions/history', { waitUntil: 'commit' })
-      await browser.page.locator('[role=row][id]').first().waitFor()
-      await browser.page.keyboard.press('j')
-      await browser.page.locator('[role=row][data-active]').waitFor()
-      const usableMs = performance.now() - began
+      const usableMs = await browser.page.evaluate<number>('window.usable')
       await wait(1_000)
       return { kilobytes: bytes / 1024, usableMs, emptyMs }
     } finally {
@@ -57,6 +54,20 @@ async function firstLoad(): Promise<FirstLoad> {
     await world.close()
   }
 }
+
+/**
+ * Looks at each frame, in the page itself, until the list is there and answers a key; milliseconds since the address was entered. Who asks
+ * from outside asks twice a second in the end, and would measure that.
+ */
+const whenUsable = `window.usable = new Promise((resolve) => {
+  const look = () => {
+    if (document.querySelector('[role=row][data-active]') !== null) return resolve(performance.now())
+    if (document.querySelector('[role=row][id]') !== null)
+      window.dispatchEvent(new KeyboardEvent('keydown', { key: 'j', bubbles: true }))
+    requestAnimationFrame(look)
+  }
+  requestAnimationFrame(look)
+})`
 
 /** Frames a second while a hundred thousand loaded rows scroll, and in the same browser on a page with nothing on it. */
 async function scrolling(progress: (what: string) => void): Promise<Measured> {
