@@ -32,8 +32,9 @@ const log = pino(
 
 const server = await begin()
 if (server !== null) {
-  process.stdout.write(`Recourse is at ${server.url}\n`)
-  if (server.setUpUrl !== null) process.stdout.write(`Set it up, once: ${server.setUpUrl}\n`)
+  const setUp = server.setUpUrl === null ? '' : `Set it up, once: ${server.setUpUrl}\n`
+  // Said in one piece: who reads the first line has the second, if there is one.
+  process.stdout.write(`Recourse is at ${server.url}\n${setUp}`)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end(server, signal))
 }
 

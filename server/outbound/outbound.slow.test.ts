@@ -31,7 +31,7 @@ async function startMortal() {
       started.stdout?.on('data', (chunk: Buffer) => {
         said += chunk.toString()
         const found = /Recourse is at (\S+)\n/.exec(said)?.[1]
-        if (found !== undefined) setTimeout(() => resolve(found), 50)
+        if (found !== undefined) resolve(found)
       })
       started.once('exit', () => reject(new Error(`the server ended: ${said}`)))
     })

@@ -38,8 +38,6 @@ export async function begin(folder: string, firstPort: number): Promise<PlanePro
     })
     child.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${said}`)))
   })
-  // The link for the set-up, if there is one, is said right after.
-  await new Promise((resolve) => setTimeout(resolve, 50))
   return { child, url, setUpSecret: /#(\S+)/.exec(said)?.[1] ?? null }
 }
 
