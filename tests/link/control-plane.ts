@@ -39,6 +39,8 @@ export interface PlaneOptions {
   readonly port?: number
   /** Moves the clock of the control plane. */
   readonly aheadMs?: number
+  /** What its connections are timed by, for tests that let time pass. */
+  readonly monotonicMs?: () => number
 }
 
 /** A control plane on loopback with real certificates, store, keys and audit, and a model of the action center. */
@@ -117,7 +119,7 @@ export async function startPlane(options: PlaneOptions = {}) {
   }
   const desk = createDesk(deps, breakGlass, createPresence({ store, source }))
   const names = ['127.0.0.1', '::1', 'localhost']
-  const monotonicMs = () => performance.now()
+  const monotonicMs = options.monotonicMs ?? (() => performance.now())
   const gateway = await startGateway({
     authority,
     secret: keys.secret,
@@ -130,7 +132,8 @@ export async function startPlane(options: PlaneOptions = {}) {
     nowMs: source.nowMs,
     monotonicMs,
     random: Math.random,
-    limits: { tickMs: 20, ...options.limits },
+    // A machine with other things to do may leave both sides without a turn for longer than a device may take.
+    limits: { tickMs: 20, helloWithinMs: 300_000, ...options.limits },
   })
   settings.gateway.port = gateway.port
   const enrolServer = await startEnrolServer({

@@ -144,7 +144,7 @@ export function linkOf(
     nowMs: () => Date.now() + (options.aheadMs ?? 0),
     monotonicMs: options.monotonicMs ?? (() => performance.now()),
     random: Math.random,
-    limits: { firstMs: 5, mostMs: 20, slowMs: 20, lookEveryMs: 50, ...options.limits },
+    limits: { firstMs: 5, mostMs: 20, slowMs: 20, lookEveryMs: 50, welcomeMs: 300_000, ...options.limits },
   })
   return { link, model }
 }

@@ -1,4 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Identity } from '../../agent/link/identity.ts'
@@ -13,7 +14,7 @@ import { enrolNew, helloOf, rawDevice, until, welcomed } from './device.ts'
 
 let plane: Plane
 beforeAll(async () => {
-  plane = await startPlane({ limits: { helloWithinMs: 300 } })
+  plane = await startPlane()
 })
 afterAll(() => plane.stop())
 
@@ -157,7 +158,16 @@ describe('[TRU1] who comes in', () => {
   })
 
   test('who says nothing is not waited for', async () => {
-    expect((await rawDevice(await device()).ended).code).toBe(closing.silent)
+    let laterMs = 0
+    const strict = await startPlane({
+      limits: { helloWithinMs: 10_000 },
+      monotonicMs: () => performance.now() + laterMs,
+    })
+    const raw = rawDevice((await enrolNew(strict)).identity)
+    await once(raw.socket, 'open')
+    laterMs = 10_000
+    expect((await raw.ended).code).toBe(closing.silent)
+    await strict.stop()
   })
 })
 
@@ -232,14 +242,14 @@ describe('orders', () => {
     const ask = { kind: 'undo', undoOf: newActionId() } as const
     await expect(plane.gateway.preview(identity.deviceId, ask, 1_000)).rejects.toMatchObject({ code: 'device_absent' })
     const raw = await welcomed(identity)
-    const answer = plane.gateway.preview(identity.deviceId, ask, 5_000)
+    const answer = plane.gateway.preview(identity.deviceId, ask, 60_000)
     const { request } = await raw.next('preview')
     const preview = { answer: 'refused', code: 'nothing_to_undo', detail: '', at: 1 } as const
     raw.say({ type: 'preview', request: request + 100, preview })
     raw.say({ type: 'preview', request, preview })
     expect(await answer).toEqual(preview)
     await expect(plane.gateway.preview(identity.deviceId, ask, 20)).rejects.toMatchObject({ code: 'tool_failed' })
-    const open = plane.gateway.preview(identity.deviceId, ask, 5_000)
+    const open = plane.gateway.preview(identity.deviceId, ask, 60_000)
     raw.socket.terminate()
     await expect(open).rejects.toMatchObject({ code: 'device_absent' })
   })

@@ -118,13 +118,15 @@ describe('[TRU6] what a device says is hostile', () => {
   })
 
   test('a half-open connection is noticed', async () => {
-    const quick = await startPlane({ limits: { pingEveryMs: 40, silentAfterMs: 150, tickMs: 10 } })
-    const { identity } = await enrolNew(quick)
+    let laterMs = 0
+    const attentive = await startPlane({ monotonicMs: () => performance.now() + laterMs })
+    const { identity } = await enrolNew(attentive)
     const raw = await welcomed(identity)
     // The socket stays open and answers nothing, as behind a cable that was pulled.
     raw.socket.pause()
-    await until(() => !quick.gateway.connected(identity.deviceId))
+    laterMs = 120_000
+    await until(() => !attentive.gateway.connected(identity.deviceId))
     raw.socket.terminate()
-    await quick.stop()
+    await attentive.stop()
   })
 })
