@@ -103,6 +103,7 @@ export async function startFleet(start: FleetStart): Promise<LivingFleet> {
         until: async (_, holds, timeoutMs) => {
           for (const end = Date.now() + timeoutMs; !over && Date.now() < end && !(await holds()); ) await pause(1_000)
         },
+        untilNone: (what, left, patienceMs) => stage.until(what, async () => (await left()) === 0, patienceMs),
       }
       story = livingStory.play(stage).catch(failed)
     },

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { factsOf, findCapabilities } from '../../agent/facts.ts'
@@ -15,7 +15,7 @@ import type { Door } from '../network/relay.ts'
 import { type Birth, birthOf, bornAgain, changedSince } from './birth.ts'
 import { type Arrival, hearing } from './hearing.ts'
 import { keepMachine, readSwitchedOff } from './kept.ts'
-import { type Life, registryOf, startLife } from './life.ts'
+import { journalIn, type Life, registryOf, startLife } from './life.ts'
 import type { Profile } from './profile.ts'
 import { type Scene, sceneOf, type TargetName } from './scenery.ts'
 import { type TargetSeen, type Witness, witnessOf } from './witness.ts'
@@ -46,6 +46,8 @@ export interface DeviceDeps {
   /** Whether what lies there stays when the device stops, to be taken up by the next one; otherwise it is removed. */
   readonly kept: boolean
   readonly journal: 'file' | 'memory'
+  /** A journal in which nothing stands yet, to begin with a copy of it; null to let the agent make its own. */
+  readonly blankJournal: string | null
   /** Its way to the gateway; null to go there straight. */
   readonly door: { readonly door: Door; readonly port: number } | null
   readonly enrolAt: { readonly host: string; readonly port: number }
@@ -104,6 +106,7 @@ const faultsKept = 5
 export async function createDevice(deps: DeviceDeps): Promise<Device> {
   const { profile, folder, door } = deps
   mkdirSync(folder, { recursive: true, mode: 0o700 })
+  if (deps.blankJournal !== null) copyFileSync(deps.blankJournal, journalIn(folder))
   const off = deps.kept ? readSwitchedOff(folder) : null
   const scene = sceneOf(deps.run, profile, () => Date.now() + profile.skewMs, off)
   const kept = deps.kept ? keepMachine(folder, scene, (off?.boots ?? 0) + 1) : null
@@ -168,7 +171,7 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
           await door?.door.unlock()
           return door === null ? identity.gateway.host : profile.address
         },
-        proven: () => undefined,
+        proven: () => door?.door.letNext(),
         bounds: () => ({ controlPlane: [], canaries: [] }),
       },
       log: {
@@ -189,6 +192,7 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
   const letGo = async () => {
     const held = link
     link = null
+    door?.door.letNext()
     await held?.stop()
   }
   const die = async () => {

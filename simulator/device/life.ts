@@ -64,6 +64,8 @@ export interface LifeDeps {
   fault(what: string): void
 }
 
+export const journalIn = (folder: string): string => join(folder, 'journal.db')
+
 const older = unsupported('This agent is older than the action.')
 
 /** What an agent of this age can do. */
@@ -111,7 +113,7 @@ export async function startLife(deps: LifeDeps): Promise<Life> {
     host,
     registry: used,
     vault,
-    journalPath: folder === null ? ':memory:' : join(folder, 'journal.db'),
+    journalPath: folder === null ? ':memory:' : journalIn(folder),
     keys: identity.mandateKeys.map(({ keyId, publicKeyHex, recovery }) => ({
       keyId,
       publicKey: new Uint8Array(Buffer.from(publicKeyHex, 'hex')),

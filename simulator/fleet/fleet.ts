@@ -79,6 +79,7 @@ const added = (a: ShardCounts, b: ShardCounts): ShardCounts => ({
   hostileTries: a.hostileTries + b.hostileTries,
   lives: a.lives + b.lives,
   rssBytes: a.rssBytes + b.rssBytes,
+  cpuMs: a.cpuMs + b.cpuMs,
   openFiles: a.openFiles + b.openFiles,
   connections: a.connections + b.connections,
   cuts: a.cuts + b.cuts,

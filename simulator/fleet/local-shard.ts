@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openJournal } from '../../agent/core/journal.ts'
 import { seeded } from '../../agent/host/model/seed.ts'
 import { createDevice, type Device, type DeviceDeps, stateFolderOf } from '../device/device.ts'
 import type { Arrival } from '../device/hearing.ts'
@@ -18,6 +19,7 @@ const filesEveryMs = 10_000
 export async function openLocalShard(options: ShardOptions): Promise<Shard> {
   const { run, mix, gatewayAt } = options
   const folder = options.folder ?? mkdtempSync(join(memoryFolder(), 'recourse-sim-'))
+  const blank = options.folder === undefined && options.journal === 'file' ? blankJournal(folder) : null
   const random = seeded(run ^ process.pid)
   const draw = () => random.below(1_000_000) / 1_000_000
   const relay = gatewayAt === null ? null : await openRelay({ random: draw, to: gatewayAt })
@@ -38,6 +40,7 @@ export async function openLocalShard(options: ShardOptions): Promise<Shard> {
     folder: stateFolderOf(folder, profile.index),
     kept: options.folder !== undefined,
     journal: options.journal,
+    blankJournal: blank,
     door:
       relay === null
         ? null
@@ -108,6 +111,7 @@ export async function openLocalShard(options: ShardOptions): Promise<Shard> {
         hostileTries: [...hostile.values()].reduce((sum, device) => sum + device.tries(), 0),
         lives: all.reduce((sum, device) => sum + device.lives(), 0),
         rssBytes: process.memoryUsage.rss(),
+        cpuMs: cpuNow(),
         openFiles: filesNow(),
         connections: relay?.counts().open ?? 0,
         cuts: relay?.counts().cut ?? 0,
@@ -170,6 +174,18 @@ const memberOf = (profile: Profile, { id, ...rest }: Device | HostileDevice): Me
   const all = 'scene' in rest ? rest.scene.targets : []
   const targets = all.map(({ name, action, params, things }) => ({ name, action, params, things }))
   return { index, id, platform, kind, site, old, hostile, skewMs, targets }
+}
+
+/** To make its tables is a good part of what the birth of a device costs, and they are the same for all. */
+function blankJournal(folder: string): string {
+  const path = join(folder, 'blank.db')
+  openJournal(path).close()
+  return path
+}
+
+const cpuNow = (): number => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000
 }
 
 /** Machines of many are spread over many addresses, as the door of a control plane expects; a name stays a name for its certificate. */

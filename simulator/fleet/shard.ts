@@ -84,6 +84,8 @@ export interface ShardCounts {
   readonly hostileTries: number
   readonly lives: number
   readonly rssBytes: number
+  /** Processor time since the processes began, milliseconds. */
+  readonly cpuMs: number
   readonly openFiles: number
   readonly connections: number
   readonly cuts: number
@@ -97,6 +99,7 @@ export const noCounts: ShardCounts = {
   hostileTries: 0,
   lives: 0,
   rssBytes: 0,
+  cpuMs: 0,
   openFiles: 0,
   connections: 0,
   cuts: 0,

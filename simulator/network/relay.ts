@@ -1,4 +1,5 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { openTurns } from './turns.ts'
 
 /**
  * The network between devices and control plane, on loopback: every device has an address and a door of its own, through which it
@@ -34,8 +35,10 @@ export interface Weather {
 export type Reach = 'open' | 'refuses' | 'swallows'
 
 export interface Door {
-  /** Lets the next connection in; call before each try. */
+  /** Lets the next connection in; call before each try. Resolves when it is its turn (see {@link RelayOptions.atOnce}). */
   unlock(): Promise<void>
+  /** It is through with shaking hands, or no longer wishes to: somebody else may. */
+  letNext(): void
   /** Breaks the connection off, for both sides. */
   cut(): void
   /** From now on nothing passes and nobody is told: half open. */
@@ -55,10 +58,19 @@ export interface RelayOptions {
   /** From 0 up to 1. */
   random(): number
   readonly to: Place
+  /**
+   * So many devices shake hands at a time, the others wait for their turn. Real devices have a processor each; where thousands share one and
+   * all shake hands at once, each takes longer than its patience, and none ever gets through.
+   */
+  readonly atOnce?: number
 }
 
+const handshakesAtOnce = 64
+/** Longer than a device waits for a handshake. */
+const turnMs = 15_000
+
 /** Opens the relay on a free port of loopback. */
-export async function openRelay({ random, to }: RelayOptions): Promise<Relay> {
+export async function openRelay({ random, to, atOnce = handshakesAtOnce }: RelayOptions): Promise<Relay> {
   let place = to
   const sockets = new Set<Socket>()
   const counts = { passed: 0, cut: 0, bytes: 0 }
@@ -75,21 +87,30 @@ export async function openRelay({ random, to }: RelayOptions): Promise<Relay> {
     socket.on('close', () => sockets.delete(socket))
   }
 
+  const turns = openTurns(atOnce, turnMs)
   const openDoor = (address: string, first: Weather): Door => {
+    const turn = turns.place()
     let weather = first
     let reach: Reach = 'open'
     let listening: Server | null = null
     let line: Line | null = null
+    let closed = false
 
     const enter = (near: Socket) => {
       keep(near)
-      if (reach === 'swallows') return void near.resume()
+      if (reach === 'swallows') {
+        turn.end()
+        return void near.resume()
+      }
       const far = connect({ ...place, ...(isLoopback(place.host) ? { localAddress: address } : {}) })
       keep(far)
       counts.passed++
       const mine: Line = { near, far, frozen: false, stalled: false }
       line = mine
-      near.on('close', () => mine.frozen || far.destroy())
+      near.on('close', () => {
+        if (line === mine) turn.end()
+        if (!mine.frozen) far.destroy()
+      })
       far.on('close', () => mine.frozen || near.destroy())
       const passing = {
         weather: () => weather,
@@ -108,6 +129,9 @@ export async function openRelay({ random, to }: RelayOptions): Promise<Relay> {
     const door: Door = {
       async unlock() {
         if (listening !== null || reach === 'refuses') return
+        // What is swallowed costs nobody a handshake.
+        if (reach === 'open' && !(await turn.begin())) return
+        if (closed || listening !== null) return
         const server = createServer((socket) => {
           lock()
           enter(socket)
@@ -116,7 +140,9 @@ export async function openRelay({ random, to }: RelayOptions): Promise<Relay> {
         listening = server
         await listen(server, port, address)
       },
+      letNext: () => turn.end(),
       cut() {
+        turn.end()
         if (line === null) return
         counts.cut++
         line.near.resetAndDestroy()
@@ -124,6 +150,7 @@ export async function openRelay({ random, to }: RelayOptions): Promise<Relay> {
         line = null
       },
       freeze() {
+        turn.end()
         if (line === null) return
         line.frozen = true
         line = null
@@ -139,9 +166,13 @@ export async function openRelay({ random, to }: RelayOptions): Promise<Relay> {
       },
       setReach(next) {
         reach = next
-        if (next !== 'open') lock()
+        if (next === 'open') return
+        turn.end()
+        lock()
       },
       close() {
+        closed = true
+        turn.end()
         lock()
         line?.near.destroy()
         line?.far.destroy()

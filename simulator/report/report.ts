@@ -8,6 +8,16 @@ export interface Violation {
   readonly what: string
 }
 
+/** One part of the story, with the processor time that fleet and control plane spent meanwhile, milliseconds. */
+export interface StepReport {
+  readonly name: string
+  readonly ms: number
+  readonly violations: number
+  readonly fleetCpuMs: number
+  /** Null for a control plane that is not ours, or was not the same process before and after. */
+  readonly planeCpuMs: number | null
+}
+
 /** What a run was and what it showed; as JSON with `--json` and `--report`. Times in milliseconds, sizes in bytes. */
 export interface Report {
   readonly ok: boolean
@@ -17,7 +27,7 @@ export interface Report {
   readonly processes: number
   readonly startedAt: string
   readonly durationMs: number
-  readonly steps: readonly { readonly name: string; readonly ms: number; readonly violations: number }[]
+  readonly steps: readonly StepReport[]
   /** Actions by how they ended, and why those that did not succeed. */
   readonly outcomes: Readonly<Record<string, number>>
   readonly reasons: Readonly<Record<string, number>>
@@ -63,12 +73,22 @@ export function reportText(report: Report): string {
     ...spread('approved → durable on the device', latency.approveToDevice),
     ...spread('approved → end known', latency.approveToEnd),
     `  fleet: ${mebi(fleet.rssBytes)} (${Math.round(fleet.rssPerDeviceBytes / 1_024)} KiB a device), started in ${(fleet.startedMs / 1_000).toFixed(1)} s, ${fleet.lives} lives of agents, ${fleet.cuts} connections cut`,
+    ...cpu(report),
     ...(plane === null ? [] : [`  control plane: ${mebi(plane.rssBytes)}, at most ${mebi(plane.rssPeakBytes)}`]),
     `  invariants: ${Object.keys(report.invariants).length} looked at, ${failed.length} broken`,
     ...report.violations
       .slice(0, violationsShown)
       .map(({ invariant, step, what }) => `  BROKEN in step "${step}" of seed ${report.seed}: ${invariant}: ${what}`),
   ].join('\n')
+}
+
+/** The first step is the birth of all. */
+function cpu({ steps, devices }: Report): string[] {
+  const [birth] = steps
+  if (birth === undefined) return []
+  const each = (ms: number) => `${(ms / devices).toFixed(1)} ms`
+  const there = birth.planeCpuMs === null ? '' : `, ${each(birth.planeCpuMs)} in the control plane`
+  return [`  processor time for the birth of a device: ${each(birth.fleetCpuMs)} in the fleet${there}`]
 }
 
 const counted = (counts: Readonly<Record<string, number>>): string =>

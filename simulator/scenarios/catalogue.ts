@@ -3,6 +3,7 @@ import { clockSkew } from './clock-skew.ts'
 import { drift } from './drift.ts'
 import { flakyWifi } from './flaky-wifi.ts'
 import { hostileDevices } from './hostile-devices.ts'
+import { idle } from './idle.ts'
 import { livingStory } from './living-story.ts'
 import { massIsolation } from './mass-isolation.ts'
 import { outbreak } from './outbreak.ts'
@@ -27,5 +28,6 @@ export const scenarios: readonly Scenario[] = [
   drift,
   hostileDevices,
   soak,
+  idle,
   livingStory,
 ]

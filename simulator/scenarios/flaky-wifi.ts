@@ -32,7 +32,7 @@ export async function rounds(stage: Stage, minutes: number): Promise<void> {
       await trouble(stage)
       await pause(500)
       if (round % 3 !== 0) return
-      await mendSome(stage)
+      await mendSome(stage, round)
       await allEnded(stage)
       await undoEverything(stage, `round ${round} is over`, 1)
     })
@@ -69,13 +69,18 @@ async function trouble(stage: Stage): Promise<void> {
   await order(stage, sleepers, { what: 'sleep' })
 }
 
-/** What is frozen or asleep comes back, so that a round can end. */
-async function mendSome(stage: Stage): Promise<void> {
+/** What is out of reach or asleep comes back, so that a round can end; what is frozen notices by itself. Some break off once more meanwhile. */
+async function mendSome(stage: Stage, round: number): Promise<void> {
   const all = stage.fleet.members().filter(({ hostile }) => hostile === null)
   await order(stage, all, { what: 'reach', reach: 'open' })
   await order(stage, all, { what: 'stall', on: false })
   await order(stage, all, { what: 'start' })
-  await order(stage, all, { what: 'cut' })
+  const parts = 4
+  await order(
+    stage,
+    all.filter(({ index }) => index % parts === round % parts),
+    { what: 'cut' },
+  )
   await order(stage, all, { what: 'wake' })
   await order(stage, all, { what: 'hurry' })
 }

@@ -9,8 +9,8 @@ import { openBook } from '../invariants/book.ts'
 import { always, atRest, type World } from '../invariants/invariants.ts'
 import { spreadOf } from '../report/latency.ts'
 import type { Progress } from '../report/progress.ts'
-import type { Report, Violation } from '../report/report.ts'
-import { openUsage } from '../report/usage.ts'
+import type { Report, StepReport, Violation } from '../report/report.ts'
+import { cpuMsOf, openUsage } from '../report/usage.ts'
 import { allConnected, mend, pause, type Scenario, type Stage } from './stage.ts'
 
 export interface RunOptions {
@@ -32,6 +32,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal
 }
 
+/** Longest wait between two tries: short for a few devices, as long as real agents take (60 s) for so many that their tries alone would fill the machine. */
+const [leastPatienceMs, mostPatienceMs, patienceForEachMs] = [5_000, 60_000, 10]
 const sampleMs = 1_000
 const restMs = 30_000
 const violationsKept = 100
@@ -45,7 +47,7 @@ export async function runScenario(options: RunOptions): Promise<Report> {
   const began = performance.now()
   const startedAt = new Date().toISOString()
   const book = openBook()
-  const steps: { name: string; ms: number; violations: number }[] = []
+  const steps: StepReport[] = []
   const violations: Violation[] = []
   const looked = new Map<string, { looked: number; failed: number }>()
   let current = 'start'
@@ -68,11 +70,16 @@ export async function runScenario(options: RunOptions): Promise<Report> {
     journal: options.journal,
     enrolAt: plane.enrolAt,
     gatewayAt: plane.gatewayAt,
-    patienceMs: 5_000,
+    patienceMs: Math.min(mostPatienceMs, Math.max(leastPatienceMs, options.devices * patienceForEachMs)),
     silentMs: scenario.silentMs ?? 90_000,
   })
   const watching = operator.watch((change) => book.changed(change, performance.timeOrigin + performance.now()))
   const sampling = startSampling({ plane, fleet, book, progress, step: () => current, broken: () => broken, began })
+
+  const cpuNow = async (): Promise<Cpu> => {
+    const pid = plane.own?.pid() ?? null
+    return { fleetMs: (await fleet.counts()).cpuMs, pid, planeMs: pid === null ? null : cpuMsOf(pid) }
+  }
 
   const stage: Stage = {
     seed,
@@ -89,27 +96,35 @@ export async function runScenario(options: RunOptions): Promise<Report> {
       current = name
       const at = performance.now()
       const before = broken
+      const cpuBefore = await cpuNow()
       try {
         await work()
       } catch (failure) {
         options.signal?.throwIfAborted()
         note('a step ends', [failure instanceof Error ? (failure.stack ?? failure.message) : String(failure)])
       }
+      const cpu = spent(cpuBefore, await cpuNow())
       await sampling.now()
       const truths = await fleet.truths({ changes: false })
       for (const [invariant, look] of Object.entries(always))
         note(invariant, look({ members: fleet.members(), book, truths }))
-      steps.push({ name, ms: Math.round(performance.now() - at), violations: broken - before })
+      steps.push({ name, ms: Math.round(performance.now() - at), violations: broken - before, ...cpu })
       progress.said(
         `${name}: ${((performance.now() - at) / 1_000).toFixed(1)} s${broken === before ? '' : `, ${broken - before} BROKEN (seed ${seed})`}`,
       )
     },
     async until(what, holds, timeoutMs) {
-      const end = performance.now() + timeoutMs
-      while (!(await holds())) {
+      await stage.untilNone(what, async () => ((await holds()) ? 0 : 1), timeoutMs)
+    },
+    async untilNone(what, left, patience) {
+      let fewest = Number.POSITIVE_INFINITY
+      for (let end = 0; ; await pause(50)) {
+        const now = await left()
+        if (now === 0) return
         options.signal?.throwIfAborted()
-        if (performance.now() > end) return note(what, [`not within ${timeoutMs} ms`])
-        await pause(50)
+        if (now < fewest) end = performance.now() + patience
+        fewest = Math.min(fewest, now)
+        if (performance.now() > end) return note(what, [`${now} left, and none came after ${patience} ms`])
       }
     },
   }
@@ -201,6 +216,20 @@ const leftOver = ({ inForce, members }: World): string[] => {
     .filter(({ device }) => !hostile.has(device.id))
     .map(({ id, action, device, effect }) => `${action} ${id} on ${device.name} is ${effect}`)
 }
+
+interface Cpu {
+  readonly fleetMs: number
+  readonly pid: number | null
+  readonly planeMs: number | null
+}
+
+const spent = (before: Cpu, after: Cpu): Pick<StepReport, 'fleetCpuMs' | 'planeCpuMs'> => ({
+  fleetCpuMs: Math.round(after.fleetMs - before.fleetMs),
+  planeCpuMs:
+    before.planeMs === null || after.planeMs === null || before.pid !== after.pid
+      ? null
+      : after.planeMs - before.planeMs,
+})
 
 /** Nothing can be said of a short run: it warms up all the time. */
 const longEnoughMs = 10 * 60_000

@@ -26,6 +26,8 @@ export interface Stage {
   step(name: string, work: () => Promise<void>): Promise<void>
   /** Waits until it is so. After the time it is a broken invariant, and the run goes on. */
   until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs: number): Promise<void>
+  /** Waits until none is left. Patience begins anew whenever fewer are left than ever before, so that a busy machine only takes longer. */
+  untilNone(what: string, left: () => number | Promise<number>, patienceMs: number): Promise<void>
   /** Says that something is not as it should be. */
   broken(what: string): void
 }
@@ -131,7 +133,7 @@ export async function act(
 
 /** Waits until everything that was approved has ended, by the word of the control plane. */
 export const allEnded = (stage: Stage): Promise<void> =>
-  stage.until('every approved action ends', () => stage.book.open() === 0, patienceMs(stage.book.open()))
+  stage.untilNone('every approved action ends', () => stage.book.open(), patienceMs(stage.book.open()))
 
 /** Takes back everything that is in force on devices that tell the truth, as often as it takes where machines deny effects. */
 export async function undoEverything(stage: Stage, comment: string, rounds = 5): Promise<void> {
@@ -166,11 +168,8 @@ export async function mend(stage: Stage): Promise<void> {
   await allConnected(stage)
 }
 
-export const allConnected = ({ fleet, until }: Stage): Promise<void> => {
+export const allConnected = ({ fleet, untilNone }: Stage): Promise<void> => {
   const expected = fleet.members().filter(({ hostile }) => hostile === null).length
-  return until(
-    `${expected} devices connect`,
-    async () => (await fleet.counts()).connected === expected,
-    60_000 + expected * 60,
-  )
+  const absent = async () => expected - (await fleet.counts()).connected
+  return untilNone(`${expected} devices connect`, absent, 60_000 + expected * 60)
 }
