@@ -1,6 +1,10 @@
 import { defineConfig } from 'vitest/config'
+import { memoryFolder } from './tests/kit/memory-folder.ts'
 
 const ignored = ['**/node_modules/**', '**/dist/**', '**/.recourse/**']
+const inMemory = { env: { TMPDIR: memoryFolder() }, globalSetup: ['tests/kit/memory-folder.ts'] }
+// Time limits only end what hangs: on a machine that does other things too, a test of a tenth of a second has taken twenty.
+const minutes = (count: number) => count * 60_000
 
 /** One project for each way of running tests; the ending of a file's name says which it belongs to. */
 export default defineConfig({
@@ -13,7 +17,7 @@ export default defineConfig({
           name: 'rules',
           include: ['tests/rules/**/*.test.ts'],
           exclude: [...ignored, '**/*.slow.test.ts'],
-          testTimeout: 60_000,
+          testTimeout: minutes(2),
           sequence: { groupOrder: 0 },
         },
       },
@@ -24,9 +28,9 @@ export default defineConfig({
           exclude: [...ignored, 'tests/rules/**', '**/*.slow.test.ts', '**/*.device.test.ts', '**/*.browser.test.ts'],
           // Nothing here changes what its modules hold, so they are loaded once for many files.
           isolate: false,
-          // Only to end what hangs: on a machine that does other things too, a test of a tenth of a second has taken twenty.
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: minutes(2),
+          hookTimeout: minutes(2),
+          ...inMemory,
           sequence: { groupOrder: 0 },
         },
       },
@@ -36,8 +40,9 @@ export default defineConfig({
           include: ['**/*.slow.test.ts'],
           exclude: ignored,
           maxConcurrency: 3,
-          testTimeout: 300_000,
-          hookTimeout: 60_000,
+          testTimeout: minutes(15),
+          hookTimeout: minutes(5),
+          ...inMemory,
           sequence: { groupOrder: 1 },
         },
       },
@@ -48,20 +53,23 @@ export default defineConfig({
           include: ['**/*.device.test.ts'],
           exclude: ignored,
           globalSetup: ['tests/device/require-lane.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          testTimeout: minutes(10),
+          hookTimeout: minutes(10),
           fileParallelism: false,
           sequence: { groupOrder: 2 },
         },
       },
       {
-        // One at a time: each has a browser and a whole control plane of its own.
+        // One at a time: each has a browser and a whole control plane of its own, and both take what this machine has.
         test: {
           name: 'browser',
           include: ['**/*.browser.test.ts'],
           exclude: ignored,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          setupFiles: ['tests/dashboard/close-browsers.ts'],
+          // Nothing here changes what its modules hold, so they are loaded once for all files.
+          isolate: false,
+          testTimeout: minutes(5),
+          hookTimeout: minutes(5),
           fileParallelism: false,
           sequence: { groupOrder: 3 },
         },

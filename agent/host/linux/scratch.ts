@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { childPath, type FilePath, toFilePath } from '../../../protocol/file-path.ts'
 
@@ -13,11 +12,11 @@ export interface Scratch extends Disposable {
   bytes(...names: (string | Uint8Array)[]): Buffer
 }
 
-/** Below the temporary folder, or below another one, such as one on a second file system. */
-export const scratch = (below = tmpdir()): Scratch => {
+/** On a disk, or below another folder, such as one on a second file system. */
+export const scratch = (below = '/var/tmp'): Scratch => {
   const folder = realpathSync(mkdtempSync(join(below, 'recourse-linux-host-')))
   const root = toFilePath(folder)
-  if (root === null) throw new Error(`the temporary folder ${folder} has no plain path`)
+  if (root === null) throw new Error(`the folder ${folder} has no plain path`)
   return {
     folder,
     path: (...names) => names.reduce<FilePath>((path, name) => childPath(path, name), root),
