@@ -4,13 +4,13 @@
  */
 
 /** SHA-256 of the given bytes, 32 bytes long; comes from outside because this package is pure. */
-export type Hash = (bytes: Uint8Array) => Uint8Array
+export type Hash = (bytes: Uint8Array) => Uint8Array<ArrayBuffer>
 
 /** Steps from a leaf to the root, nearest first: 32-byte hashes of the siblings. Their sides follow from index and size. */
 export interface InclusionProof {
   readonly index: number
   readonly size: number
-  readonly path: readonly Uint8Array[]
+  readonly path: readonly Uint8Array<ArrayBuffer>[]
 }
 
 const leafHash = (leaf: Uint8Array, hash: Hash) => hash(join([Uint8Array.of(0)], leaf))
@@ -28,10 +28,10 @@ function join(heads: Uint8Array[], tail: Uint8Array): Uint8Array {
 }
 
 /** Root and one proof per leaf, in the order given, with 2n hashes in all. Throws on an empty list: an empty mandate is a bug. */
-export function merkleTree(leaves: readonly Uint8Array[], hash: Hash): { root: Uint8Array; proofs: InclusionProof[] } {
+export function merkleTree(leaves: readonly Uint8Array[], hash: Hash): { root: Uint8Array<ArrayBuffer>; proofs: InclusionProof[] } {
   if (leaves.length === 0) throw new Error('a Merkle tree needs a leaf')
-  const paths: Uint8Array[][] = leaves.map(() => [])
-  const rootOf = (from: number, to: number): Uint8Array => {
+  const paths: Uint8Array<ArrayBuffer>[][] = leaves.map(() => [])
+  const rootOf = (from: number, to: number): Uint8Array<ArrayBuffer> => {
     if (to - from === 1) return leafHash(leaves[from] as Uint8Array, hash)
     const middle = from + splitBelow(to - from)
     const left = rootOf(from, middle)

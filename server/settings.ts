@@ -41,14 +41,14 @@ export const settings = z.strictObject({
     .max(3_650)
     .default(30)
     .describe('A file that was taken in is kept so long, and its bytes then deleted (VLT7)'),
-  batchLimit: z.int().min(1).max(1_000).default(1_000).describe('Most actions of one request'),
+  batchLimit: z.int().min(1).max(10_000).default(10_000).describe('Most actions of one request'),
   folderLists: folderLists
     .default(defaultFolderLists)
     .describe('Which folders are core and which temporary, for each platform (POL2)'),
   rolloutFrom: z
     .int()
     .min(1)
-    .max(1_000)
+    .max(10_000)
     .default(20)
     .describe('A batch on more devices than this goes out in waves (LIFE9)'),
   rolloutWaves: z

@@ -1,7 +1,6 @@
 import type { Transaction } from 'kysely'
 import type { ActionId, DeviceId } from '../../protocol/ids.ts'
-import type { Order, Signed } from '../../protocol/mandate.ts'
-import type { InclusionProof } from '../../protocol/merkle.ts'
+import type { Order } from '../../protocol/mandate.ts'
 import type { Devices } from '../gateway/seam.ts'
 import { prepare } from '../store/prepared.ts'
 import type { Schema } from '../store/schema.ts'
@@ -21,9 +20,8 @@ import type { RightsNow } from './rights-now.ts'
 const orders = new WeakMap<ActionRow, Order>()
 
 /** Keeps the order beside the row until the write has happened. */
-export function keepAtHand(row: ActionRow, mandate: Signed, leaf: Uint8Array, proof: InclusionProof): void {
-  const path = proof.path.map((it) => new Uint8Array(it))
-  orders.set(row, { mandate, leaf: new Uint8Array(leaf), proof: { ...proof, path } })
+export function keepAtHand(row: ActionRow, order: Order): void {
+  orders.set(row, order)
 }
 
 /** Rows whose devices are still to be told, for each gateway; who came first is told first, whichever write it was. */
@@ -73,6 +71,7 @@ export async function sendableAtOnce(
   const asked = [...new Set(there.map((row) => row.device_id))].map((device) => ({ device }))
   const held = new Set((await olderWaiting.many(transaction, asked)).map((it) => it.device_id))
   const may = new Set<ActionId>()
+  await rights.lookUp(there)
   for (const row of there) if (!held.has(row.device_id) && (await rights.mayStillAsk(row))) may.add(row.id)
   return may
 }

@@ -4,23 +4,28 @@ import type { ErrorCode } from '../../protocol/errors.ts'
 import type { ActionId, BatchId } from '../../protocol/ids.ts'
 import { actorOf, type Caller } from '../people/permissions.ts'
 import { seenBy } from '../people/scope.ts'
-import { heldBack } from '../rollouts/plan.ts'
 import { readSettings, type Settings } from '../settings.ts'
 import { prepare } from '../store/prepared.ts'
 import type { BatchTable, Schema } from '../store/schema.ts'
 import { approversOf, recordDecisions } from './approvals.ts'
-import { keepAtHand, sendableAtOnce } from './at-hand.ts'
+import { inPages, rowsOfBatch } from './batches.ts'
 import { type BatchMember, contentHash } from './content-hash.ts'
 import type { ActionDeps } from './deps.ts'
-import { type ActionRow, actionsById, findActions, inOrder, moveActions, touchActions } from './life.ts'
+import { type ActionRow, actionsById, findActions, inOrder, touchActions } from './life.ts'
+import { queue, type Ready } from './queue.ts'
 import { automation } from './requester.ts'
 import { type RightsNow, rightsNow } from './rights-now.ts'
-import { queueExpiry, signMandate } from './sign.ts'
-import { supersede } from './supersede.ts'
+import { moveMany, rowsAtOnce, slices } from './slices.ts'
 
 /** An action and the hash of what the decider was shown (POL6). */
 export interface Choice {
   readonly action: ActionId
+  readonly contentHash: string
+}
+
+/** A batch, all of it that the decider sees, and the hash of what they were shown. */
+export interface WholeBatch {
+  readonly batch: BatchId
   readonly contentHash: string
 }
 
@@ -32,23 +37,27 @@ export interface Decided {
   readonly problems: { readonly action: ActionId; readonly code: ErrorCode }[]
 }
 
-/** Approves. What is approved is signed and queued in the same transaction; tell the devices once it has happened. */
-export async function approveActions(
+/** Decides on what was chosen, one by one or as a whole batch. */
+export type Decide = (
   deps: ActionDeps,
   transaction: Transaction<Schema>,
   caller: Caller,
-  choices: readonly Choice[],
+  chosen: readonly Choice[] | WholeBatch,
   comment: string,
-): Promise<Decided> {
+) => Promise<Decided>
+
+/** Approves. What is approved is signed and queued in the same transaction; tell the devices once it has happened. */
+export const approveActions: Decide = async (deps, transaction, caller, chosen, comment) => {
   const rules = await readSettings(transaction)
   const rights = rightsNow(transaction)
-  const { sound, problems } = await sort({ ...deps, rights }, transaction, caller, choices, 'approve', rules)
+  const { sound, problems } = await sort({ ...deps, rights }, transaction, caller, chosen, 'approve', rules)
   const decided: ActionRow[] = []
   const waiting: ActionRow[] = []
   for (const { batch, rows } of sound) {
     const ready: Ready[] = []
     const half: ActionRow[] = []
-    const before = await approversOf(rights, transaction, rows, batch.content_hash)
+    // What one approval is enough for has none while it waits.
+    const before = await approversOf(rights, transaction, rows.filter(couldNeedMore), batch.content_hash)
     const again = (row: ActionRow) => (before.get(row.id) ?? []).includes(caller.name)
     const fresh = rows.filter((row) => !again(row))
     for (const row of rows) if (again(row)) problems.push({ action: row.id, code: 'already_decided' })
@@ -58,19 +67,18 @@ export async function approveActions(
       if (approvers.length < approvalsNeeded(row, rules)) half.push(row)
       else ready.push({ row, approvers })
     }
-    if (half.length > 0) {
-      const actions = half.map((row) => row.id)
+    for await (const some of slices(half)) {
       await touchActions(
         deps,
         transaction,
-        half.map((row) => ({ row, set: {} })),
+        some.map((row) => ({ row, set: {} })),
       )
       await deps.audit.append(transaction, {
         actor: actorOf(caller),
         kind: 'action.approved-in-part',
-        body: { comment, contentHash: batch.content_hash, actions },
+        body: { comment, contentHash: batch.content_hash, actions: some.map((row) => row.id) },
       })
-      waiting.push(...half)
+      waiting.push(...some)
     }
     if (ready.length > 0) {
       const approval = { actor: actorOf(caller), comment, atOnce: true }
@@ -81,22 +89,16 @@ export async function approveActions(
 }
 
 /** Rejects; one word against is enough. */
-export async function rejectActions(
-  deps: ActionDeps,
-  transaction: Transaction<Schema>,
-  caller: Caller,
-  choices: readonly Choice[],
-  comment: string,
-): Promise<Decided> {
+export const rejectActions: Decide = async (deps, transaction, caller, chosen, comment) => {
   const rules = await readSettings(transaction)
   const rights = rightsNow(transaction)
-  const { sound, problems } = await sort({ ...deps, rights }, transaction, caller, choices, 'reject', rules)
+  const { sound, problems } = await sort({ ...deps, rights }, transaction, caller, chosen, 'reject', rules)
   const decided: ActionRow[] = []
   const at = deps.source.nowMs()
   for (const { batch, rows } of sound) {
     await recordDecisions(deps, transaction, caller, rows, 'reject', batch.content_hash, comment)
     const set = { decided_by: caller.name, decided_at: at, ended_at: at }
-    const { moved } = await moveActions(
+    const { moved } = await moveMany(
       deps,
       transaction,
       rows.map((row) => ({ row, event: { kind: 'reject' }, set })),
@@ -133,12 +135,6 @@ export async function approveByRule(
   return queued ?? row
 }
 
-/** An action with the approvals that it needed. */
-interface Ready {
-  readonly row: ActionRow
-  readonly approvers: readonly string[]
-}
-
 interface Group {
   readonly batch: Selectable<BatchTable>
   /** Whether the batch is what its hash says. */
@@ -151,58 +147,86 @@ type WithRights = ActionDeps & { readonly rights: RightsNow }
 const batchById = prepare<{ id: BatchId }, Selectable<BatchTable>>((db, slot) =>
   db.selectFrom('batch').selectAll().where('id', '=', slot('id')),
 )
-const membersOf = prepare<{ batch: BatchId }, BatchMember>((db, slot) =>
+const membersAfter = prepare<{ batch: BatchId; id: string }, BatchMember>((db, slot) =>
   db
     .selectFrom('action')
     .select(['id', 'device_id', 'params', 'undo_of', 'until', 'on_conflict'])
-    .where('batch_id', '=', slot('batch')),
+    .where('batch_id', '=', slot('batch'))
+    .where('id', '>', slot('id') as ActionId)
+    .orderBy('id')
+    .limit(rowsAtOnce),
 )
 
-const isUnchanged = async (transaction: Transaction<Schema>, batch: Selectable<BatchTable>): Promise<boolean> =>
-  contentHash(batch, await membersOf.all(transaction, { batch: batch.id })) === batch.content_hash
+/** Whether a batch is what its hash says; its members, where they were read in this write already, are not read again. */
+async function isUnchanged(
+  transaction: Transaction<Schema>,
+  batch: Selectable<BatchTable>,
+  known?: readonly BatchMember[],
+): Promise<boolean> {
+  const read = (id: string) => membersAfter.all(transaction, { batch: batch.id, id })
+  return contentHash(batch, known ?? (await inPages(read))) === batch.content_hash
+}
 
 /** Parts what this caller may decide now, batch by batch, from what not and why. Rights are read here, from what they are now (POL6). */
 async function sort(
   deps: WithRights,
   transaction: Transaction<Schema>,
   caller: Caller,
-  choices: readonly Choice[],
+  choice: readonly Choice[] | WholeBatch,
   decision: 'approve' | 'reject',
   rules: Settings,
 ): Promise<{ sound: Group[]; problems: Decided['problems'] }> {
-  const rows = await chosen(transaction, caller, choices)
-  const shown = new Map(choices.map((it) => [it.action, it.contentHash]))
+  const { rows, shown, whole } = await chosen(transaction, caller, choice)
   const groups = new Map<BatchId, Group>()
   const problems: Decided['problems'] = []
-  for (const row of rows) {
-    const code = await obstacle(deps, caller, row, decision, rules)
-    if (code !== null) {
-      problems.push({ action: row.id, code })
-      continue
+  if (decision === 'approve') await deps.rights.lookUp(rows)
+  for await (const some of slices(rows)) {
+    for (const row of some) {
+      const code = await obstacle(deps, caller, row, decision, rules)
+      if (code !== null) {
+        problems.push({ action: row.id, code })
+        continue
+      }
+      let group = groups.get(row.batch_id)
+      if (group === undefined) {
+        const batch = await batchById.first(transaction, { id: row.batch_id })
+        if (batch === undefined) throw new Error('an action without its batch')
+        group = { batch, unchanged: await isUnchanged(transaction, batch, whole ? rows : undefined), rows: [] }
+        groups.set(row.batch_id, group)
+      }
+      if (!group.unchanged || shown(row) !== group.batch.content_hash) {
+        problems.push({ action: row.id, code: 'content_changed' })
+      } else group.rows.push(row)
     }
-    let group = groups.get(row.batch_id)
-    if (group === undefined) {
-      const batch = await batchById.first(transaction, { id: row.batch_id })
-      if (batch === undefined) throw new Error('an action without its batch')
-      group = { batch, unchanged: await isUnchanged(transaction, batch), rows: [] }
-      groups.set(row.batch_id, group)
-    }
-    if (!group.unchanged || shown.get(row.id) !== group.batch.content_hash) {
-      problems.push({ action: row.id, code: 'content_changed' })
-    } else group.rows.push(row)
   }
   return { sound: [...groups.values()].filter((group) => group.rows.length > 0), problems }
 }
 
-/** The rows that were chosen, each once. Throws RecourseError `not_found` for the first that this caller does not see. */
+interface Chosen {
+  readonly rows: readonly ActionRow[]
+  /** The hash of what the decider was shown of a row. */
+  readonly shown: (row: ActionRow) => string | undefined
+  /** Whether these are all rows of one batch, in the order of their ids. */
+  readonly whole: boolean
+}
+
+/** The rows that were chosen, each once. Throws RecourseError `not_found` for the first, or for a batch, that this caller does not see. */
 async function chosen(
   transaction: Transaction<Schema>,
   caller: Caller,
-  choices: readonly Choice[],
-): Promise<Set<ActionRow>> {
-  const ids = choices.map((it) => it.action)
-  if (caller.groups !== null) return new Set(await actionsById(seenBy(transaction, caller), ids))
-  return new Set(inOrder(await findActions(transaction, ids), ids))
+  choice: readonly Choice[] | WholeBatch,
+): Promise<Chosen> {
+  if ('batch' in choice) {
+    const rows = await rowsOfBatch(seenBy(transaction, caller), choice.batch)
+    return { rows, shown: () => choice.contentHash, whole: caller.groups === null }
+  }
+  const hashes = new Map(choice.map((it) => [it.action, it.contentHash]))
+  const ids = [...hashes.keys()]
+  const rows =
+    caller.groups === null
+      ? inOrder(await findActions(transaction, ids), ids)
+      : await actionsById(seenBy(transaction, caller), ids)
+  return { rows, shown: (row) => hashes.get(row.id), whole: false }
 }
 
 async function obstacle(
@@ -225,65 +249,8 @@ const riskOf = (row: Pick<ActionRow, 'action'>) => specOf(row.action).risk
 const mayApproveOwn = (row: Pick<ActionRow, 'action'>, rules: Settings): boolean =>
   riskOf(row) === 'safe' || !rules.separationOfDuties
 
+/** Whether there are rules under which one approval is not enough for it. */
+const couldNeedMore = (row: ActionRow): boolean => riskOf(row) === 'destructive' && row.kind === 'do'
+
 const approvalsNeeded = (row: ActionRow, rules: Settings): number =>
-  riskOf(row) === 'destructive' && row.kind === 'do' ? rules.destructiveApprovals : 1
-
-/** How it was approved; `atOnce` where whoever asked will send it out as soon as the write has happened. */
-interface Approval {
-  readonly actor: string
-  readonly comment: string
-  readonly atOnce: boolean
-}
-
-async function queue(
-  deps: WithRights,
-  transaction: Transaction<Schema>,
-  { actor, comment, atOnce }: Approval,
-  batch: Selectable<BatchTable>,
-  ready: readonly Ready[],
-  rules: Settings,
-): Promise<ActionRow[]> {
-  const at = deps.source.nowMs()
-  const rows = ready.map((it) => it.row)
-  const decidedBy = [...new Set(ready.flatMap((it) => it.approvers))]
-  const held = await heldBack(deps, transaction, batch, rows, rules)
-  const first = rows.filter((row) => !held.has(row.id))
-  const expiresAt = queueExpiry(at, rows[0]?.until ?? null, rules)
-  const made =
-    first.length === 0 ? null : await signMandate(deps, transaction, { batch, rows: first, decidedBy, at, expiresAt })
-  const placeOf = new Map(first.map((row, index) => [row.id, index]))
-  const sent = atOnce ? await sendableAtOnce(deps, transaction, first) : new Set<ActionId>()
-  const { moved } = await moveActions(
-    deps,
-    transaction,
-    ready.map(({ row, approvers }) => {
-      const share = made?.shares[placeOf.get(row.id) ?? -1]
-      return {
-        row,
-        event: { kind: 'approve' },
-        set: {
-          ...(share && { ...share, queue_expires_at: expiresAt }),
-          ...(sent.has(row.id) ? { sent_at: at } : {}),
-          decided_by: approvers.join(', '),
-          decided_at: at,
-        },
-      }
-    }),
-    {
-      actor,
-      kind: 'action.approved',
-      body: { comment, contentHash: batch.content_hash, mandate: made?.shares[0]?.mandate_id },
-    },
-  )
-  if (sent.size > 0) {
-    await deps.audit.append(transaction, { actor: 'server', kind: 'action.sent', body: { actions: [...sent] } })
-  }
-  for (const row of moved) {
-    const index = placeOf.get(row.id)
-    const [share, proof] = index === undefined ? [] : [made?.shares[index], made?.proofs[index]]
-    if (made !== null && share !== undefined && proof !== undefined && sent.has(row.id))
-      keepAtHand(row, made.mandate, share.leaf, proof)
-  }
-  await supersede(deps, transaction, moved)
-  return moved
-}
+  couldNeedMore(row) ? rules.destructiveApprovals : 1

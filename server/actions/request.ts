@@ -1,26 +1,28 @@
-import type { Kysely, Transaction } from 'kysely'
+import type { Kysely, Selectable, Transaction } from 'kysely'
 import * as z from 'zod'
 import { type ActionName, actionNames, specOf } from '../../protocol/actions/index.ts'
 import { RecourseError } from '../../protocol/errors.ts'
-import { type ActionId, type BatchId, type DeviceId, deviceId, newId } from '../../protocol/ids.ts'
+import { type DeviceId, deviceId } from '../../protocol/ids.ts'
 import { comment } from '../../protocol/mandate.ts'
 import type { DeviceFacts } from '../../protocol/messages.ts'
 import { timeMs } from '../../protocol/outcome.ts'
 import { canonicalJson, type Json } from '../audit/canonical-json.ts'
-import { appendEvents } from '../live/feed.ts'
 import type { Caller } from '../people/permissions.ts'
 import { seenBy } from '../people/scope.ts'
 import { readSettings } from '../settings.ts'
 import { prepare } from '../store/prepared.ts'
-import { insertRows } from '../store/rows.ts'
-import type { ActionSource, Schema } from '../store/schema.ts'
-import { contentHash } from './content-hash.ts'
+import type { ActionSource, DeviceTable, Schema } from '../store/schema.ts'
 import { approveActions } from './decide.ts'
 import type { ActionDeps } from './deps.ts'
-import { type ActionRow, changedEvent } from './life.ts'
-import { type Requester, requesterOf } from './requester.ts'
+import { insertBatch } from './insert-batch.ts'
+import type { ActionRow } from './life.ts'
+import { requesterOf } from './requester.ts'
+import { slices } from './slices.ts'
 
-const membersLimit = 1_000
+/** Most actions of one request that is answered with each of them. */
+export const viewedLimit = 1_000
+/** Most actions of one request at all. */
+export const membersLimit = 10_000
 
 export const actionSources = [
   'manual-device-action',
@@ -44,7 +46,7 @@ const wishFor = (name: ActionName) =>
         }),
       )
       .min(1, 'name a target; none never means all')
-      .max(membersLimit)
+      .max(1_000)
       .describe('What to do, and on which devices; one action for each device of each target'),
     comment: comment.describe('Why; it stays with the action for ever'),
     until: timeMs.optional().describe('When the effect ends by itself; only for actions that can be undone'),
@@ -68,12 +70,13 @@ export interface Requested {
   readonly alreadyOpen: boolean
 }
 
-/** Writes a request down, and approves it where the wish says so. Nothing is written when any part of it cannot be. */
+/** Writes a request for at most so many actions down, and approves it where the wish says so. Nothing is written when any part of it cannot be. */
 export async function requestActions(
   deps: ActionDeps,
   transaction: Transaction<Schema>,
   caller: Caller,
   wanted: Wish,
+  most: number = viewedLimit,
 ): Promise<Requested[]> {
   const { action } = wanted
   if (!caller.permissions.has(`respond:${action}`)) throw new RecourseError('forbidden')
@@ -84,7 +87,7 @@ export async function requestActions(
     throw new RecourseError('not_undoable', 'an end can be set only for what can be undone')
   }
   if (wanted.until !== undefined && wanted.until <= now) throw new RecourseError('request_invalid', 'until has passed')
-  const members = membersOf(wanted, rules.batchLimit)
+  const members = membersOf(wanted, Math.min(rules.batchLimit, most))
   await checkDevices(seenBy(transaction, caller), action, members)
 
   const before = await openTwins(transaction, action, wanted.until ?? null, members)
@@ -160,22 +163,31 @@ export async function checkDevices(
   action: ActionName,
   members: readonly Pick<Member, 'device'>[],
 ): Promise<void> {
-  const ids = [...new Set(members.map((it) => it.device))]
-  const rows = await db.selectFrom('device').select(['id', 'name', 'status', 'facts']).where('id', 'in', ids).execute()
-  const byId = new Map(rows.map((row) => [row.id, row]))
-  for (const id of ids) {
-    const device = byId.get(id)
-    if (device === undefined) throw new RecourseError('not_found', `there is no device ${id}`)
-    if (device.status !== 'active') throw new RecourseError('device_revoked', `${device.name} is ${device.status}`)
-    // Written only after it was held to its schema, when the device said it.
-    const { capabilities } = JSON.parse(device.facts) as Pick<DeviceFacts, 'capabilities'>
-    const able = capabilities.find((it) => it.action === action)
-    if (able === undefined)
-      throw new RecourseError('action_unsupported', `the agent on ${device.name} does not know it`)
-    if (able.support === 'unsupported') {
-      throw new RecourseError('action_unsupported', `${device.name}: ${able.reason}`)
+  for await (const ids of slices([...new Set(members.map((it) => it.device))])) {
+    const rows = await db
+      .selectFrom('device')
+      .select(['id', 'name', 'status', 'facts'])
+      .where('id', 'in', ids)
+      .execute()
+    const byId = new Map(rows.map((row) => [row.id, row]))
+    for (const id of ids) {
+      const device = byId.get(id)
+      if (device === undefined) throw new RecourseError('not_found', `there is no device ${id}`)
+      checkDevice(action, device)
     }
   }
+}
+
+function checkDevice(
+  action: ActionName,
+  { name, status, facts }: Pick<Selectable<DeviceTable>, 'name' | 'status' | 'facts'>,
+): void {
+  if (status !== 'active') throw new RecourseError('device_revoked', `${name} is ${status}`)
+  // Written only after it was held to its schema, when the device said it.
+  const { capabilities } = JSON.parse(facts) as Pick<DeviceFacts, 'capabilities'>
+  const able = capabilities.find((it) => it.action === action)
+  if (able === undefined) throw new RecourseError('action_unsupported', `the agent on ${name} does not know it`)
+  if (able.support === 'unsupported') throw new RecourseError('action_unsupported', `${name}: ${able.reason}`)
 }
 
 interface TwinOf {
@@ -229,95 +241,3 @@ export const openTwin = async (
   until: number | null,
   member: Member,
 ): Promise<ActionRow | undefined> => (await openTwins(transaction, action, until, [member])).get(keyOf(member))
-
-export interface NewBatch {
-  readonly kind: 'do' | 'undo'
-  readonly action: ActionName
-  readonly comment: string
-  readonly source: ActionSource
-  readonly requestedBy: Requester
-  readonly expiresAt: number
-  readonly until: number | null
-  readonly onConflict: ActionRow['on_conflict']
-  readonly members: readonly (Member & { readonly undoOf: ActionId | null })[]
-}
-
-/** Writes down a batch, its rows, their events and the audit entry. An empty one is not written. */
-export async function insertBatch(
-  { audit, source }: Pick<ActionDeps, 'audit' | 'source'>,
-  transaction: Transaction<Schema>,
-  wanted: NewBatch,
-): Promise<ActionRow[]> {
-  if (wanted.members.length === 0) return []
-  const now = source.nowMs()
-  const id = newId<BatchId>(source)
-  const { kind, action, comment, requestedBy } = wanted
-  const bare = { id, kind, action, comment, source: wanted.source, requested_by: requestedBy.name }
-  const rows = wanted.members.map(
-    (member): ActionRow => ({
-      ...nothingYet,
-      id: newId<ActionId>(source),
-      batch_id: id,
-      device_id: member.device,
-      kind,
-      action,
-      params: member.params,
-      target_kind: member.target.kind,
-      target_key: member.target.key,
-      target_label: member.target.label,
-      source: wanted.source,
-      comment,
-      requested_by: requestedBy.name,
-      approval_expires_at: wanted.expiresAt,
-      until: wanted.until,
-      created_at: now,
-      undo_of: member.undoOf,
-      on_conflict: wanted.onConflict,
-    }),
-  )
-  const batch = { ...bare, content_hash: contentHash(bare, rows), created_at: now }
-  await insertRows(transaction, 'batch', [batch])
-  const first = await appendEvents(transaction, now, rows.map(changedEvent))
-  const numbered = rows.map((row, at) => ({ ...row, revision: first + at }))
-  await insertRows(transaction, 'action', numbered)
-  await audit.append(transaction, {
-    actor: requestedBy.actor,
-    kind: kind === 'do' ? 'action.requested' : 'action.undo-requested',
-    body: {
-      batch: id,
-      action,
-      comment,
-      source: wanted.source,
-      until: wanted.until,
-      contentHash: batch.content_hash,
-      members: rows.map((row) => ({
-        action: row.id,
-        device: row.device_id,
-        ...(row.undo_of === null ? { params: row.params } : { undoOf: row.undo_of }),
-      })),
-    },
-  })
-  return numbered
-}
-
-const nothingYet = {
-  status: 'pending-approval',
-  effect: 'none',
-  proved_at: null,
-  decided_by: null,
-  queue_expires_at: null,
-  decided_at: null,
-  sent_at: null,
-  delivered_at: null,
-  begun_at: null,
-  ended_at: null,
-  cancel_requested_at: null,
-  cancel_requested_by: null,
-  cancel_refused_at: null,
-  outcome: null,
-  undone_by: null,
-  mandate_id: null,
-  leaf: null,
-  proof: null,
-  revision: 0,
-} as const

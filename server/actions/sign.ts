@@ -10,15 +10,17 @@ import { insertRows } from '../store/rows.ts'
 import type { BatchTable, Schema } from '../store/schema.ts'
 import type { ActionDeps } from './deps.ts'
 import type { ActionRow } from './life.ts'
+import { slices } from './slices.ts'
 
 /** A device's share of a signed mandate, as the row keeps it. */
 export interface Share {
   readonly mandate_id: MandateId
-  readonly leaf: Uint8Array
+  readonly leaf: Uint8Array<ArrayBuffer>
   readonly proof: Uint8Array
 }
 
 export interface SignedMandate {
+  readonly id: MandateId
   readonly mandate: Signed
   /** In the order of the rows. */
   readonly shares: readonly Share[]
@@ -45,7 +47,8 @@ export async function signMandate(
   transaction: Transaction<Schema>,
   { batch, rows, decidedBy, at, expiresAt }: Decision,
 ): Promise<SignedMandate> {
-  const leaves = rows.map((row) => encode(leafOf(row)))
+  const leaves: Uint8Array<ArrayBuffer>[] = []
+  for await (const some of slices(rows)) for (const row of some) leaves.push(new Uint8Array(encode(leafOf(row))))
   const { root, proofs } = merkleTree(leaves, sha256)
   const id = newId<MandateId>(source)
   const mandate: Mandate = {
@@ -53,7 +56,7 @@ export async function signMandate(
     mandateId: id,
     kind: batch.kind,
     action: batch.action,
-    root: new Uint8Array(root),
+    root,
     size: leaves.length,
     comment: batch.comment,
     requestedBy: batch.requested_by,
@@ -66,12 +69,15 @@ export async function signMandate(
   const signed = keys.mandate().sign('mandate', encode(mandate))
   const { body, keyId, signature } = signed
   await insertRows(transaction, 'mandate', [{ id, body, key_id: keyId, signature, created_at: at }])
-  const shares = leaves.map((leaf, index) => {
-    const proof = proofs[index]
-    if (proof === undefined) throw new Error('a leaf without a proof')
-    return { mandate_id: id, leaf, proof: encode({ ...proof, path: [...proof.path] }) }
-  })
-  return { mandate: signed, shares, proofs }
+  const shares: Share[] = []
+  for await (const some of slices(proofs)) {
+    for (const proof of some) {
+      const leaf = leaves[proof.index]
+      if (leaf === undefined) throw new Error('a proof without its leaf')
+      shares.push({ mandate_id: id, leaf, proof: encode({ ...proof, path: [...proof.path] }) })
+    }
+  }
+  return { id, mandate: signed, shares, proofs }
 }
 
 /** Signs the very same bytes with the next key, for orders that no device has confirmed: their old key is about to be retired (TRU4). */
@@ -106,4 +112,8 @@ function leafOf(row: ActionRow): Leaf {
   return { ...head, kind: 'undo', undoOf: row.undo_of, onConflict: row.on_conflict }
 }
 
-const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
+// Plain bytes rather than a buffer: they go into orders as they are, and one node of the tree is in the proofs of many.
+const sha256 = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
+  const { buffer, byteOffset, length } = hash('sha256', bytes, 'buffer')
+  return new Uint8Array(buffer, byteOffset, length)
+}

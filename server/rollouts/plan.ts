@@ -6,6 +6,7 @@ import { appendEvents } from '../live/feed.ts'
 import type { Settings } from '../settings.ts'
 import type { RolloutTable } from '../store/deciding-schema.ts'
 import { prepare } from '../store/prepared.ts'
+import { insertRows } from '../store/rows.ts'
 import type { BatchTable, Schema } from '../store/schema.ts'
 
 /**
@@ -27,6 +28,10 @@ const undecidedIn = prepare<{ batch: BatchId }, Pick<ActionRow, 'id' | 'device_i
     .orderBy('id'),
 )
 
+const waveOf = prepare<{ id: ActionId }, { action_id: ActionId; wave: number }>((db, slot) =>
+  db.selectFrom('rollout_member').select(['action_id', 'wave']).where('action_id', '=', slot('id')),
+)
+
 /** Which of these rows, approved just now, must wait for their wave. */
 export async function heldBack(
   deps: Pick<ActionDeps, 'audit' | 'source' | 'devices'>,
@@ -38,12 +43,7 @@ export async function heldBack(
   const known = await rolloutOf.first(transaction, { batch: batch.id })
   if (known === undefined && !(await plan(deps, transaction, batch, rules))) return new Set()
   const { wave, state } = known ?? { wave: 0, state: 'running' }
-  const ids = rows.map((row) => row.id)
-  const members = await transaction
-    .selectFrom('rollout_member')
-    .select(['action_id', 'wave'])
-    .where('action_id', 'in', ids)
-    .execute()
+  const members = await waveOf.many(transaction, rows)
   return new Set(
     members.filter((it) => state === 'halted' || state === 'aborted' || it.wave > wave).map((it) => it.action_id),
   )
@@ -75,10 +75,10 @@ async function plan(
   // A canary that is not there says nothing, so those that are connected go first.
   const order = [...all.filter((it) => devices.connected(it)), ...all.filter((it) => !devices.connected(it))]
   const sizes = waveSizes(order.length, rolloutWaves)
-  const waveOf = new Map<string, number>()
+  const waves = new Map<string, number>()
   let next = 0
   for (const [wave, size] of sizes.entries()) {
-    for (const device of order.slice(next, next + size)) waveOf.set(device, wave)
+    for (const device of order.slice(next, next + size)) waves.set(device, wave)
     next += size
   }
   const now = source.nowMs()
@@ -103,19 +103,14 @@ async function plan(
   const rows = members.map((it) => ({
     action_id: it.id,
     batch_id: batch.id,
-    wave: waveOf.get(it.device_id) ?? 0,
+    wave: waves.get(it.device_id) ?? 0,
     ended_as: null,
   }))
-  for (let from = 0; from < rows.length; from += 500) {
-    await transaction
-      .insertInto('rollout_member')
-      .values(rows.slice(from, from + 500))
-      .execute()
-  }
+  await insertRows(transaction, 'rollout_member', rows)
   const counts = sizes.map((_, wave) => ({
     batch_id: batch.id,
     wave,
-    members: rows.filter((it) => it.wave === wave).length,
+    members: rows.reduce((sum, it) => sum + (it.wave === wave ? 1 : 0), 0),
     ended: 0,
     failed: 0,
   }))

@@ -2,7 +2,7 @@ import type { Kysely, Selectable, Transaction } from 'kysely'
 import { RecourseError } from '../../protocol/errors.ts'
 import type { BatchId } from '../../protocol/ids.ts'
 import { hasEnded, type Status } from '../../protocol/status.ts'
-import { withdraw } from '../actions/cancel.ts'
+import { withdrawAll } from '../actions/cancel.ts'
 import { contentHash } from '../actions/content-hash.ts'
 import type { ActionDeps } from '../actions/deps.ts'
 import { type ActionRow, touchActions } from '../actions/life.ts'
@@ -213,19 +213,15 @@ async function abort(
 ): Promise<ActionRow[]> {
   const set = { state: 'aborted', ended_at: deps.source.nowMs(), reason, decided_by: by.name } as const
   await change(deps, transaction, rollout, set, by.actor, reason)
-  const asked: ActionRow[] = []
-  for (const { row } of await membersOf(transaction, rollout.batch_id)) {
-    if (hasEnded(row.status)) continue
-    const { answer, row: after } = await withdraw(deps, transaction, row, {
-      by: by.name,
-      actor: by.actor,
-      kind: 'action.cancelled',
-      code: 'order_cancelled',
-      detail: `the rollout was aborted: ${reason}`,
-    })
-    if (answer === 'asked') asked.push(after)
-  }
-  return asked
+  const members = (await membersOf(transaction, rollout.batch_id)).map((it) => it.row)
+  const { asked } = await withdrawAll(deps, transaction, members, {
+    by: by.name,
+    actor: by.actor,
+    kind: 'action.cancelled',
+    code: 'order_cancelled',
+    detail: `the rollout was aborted: ${reason}`,
+  })
+  return [...asked]
 }
 
 async function mustBeOpen(transaction: Transaction<Schema>, caller: Caller, batch: BatchId): Promise<RolloutRow> {
