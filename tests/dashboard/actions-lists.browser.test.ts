@@ -116,6 +116,28 @@ describe('[UI1] the lists, as a person wants them', () => {
     expect(await seriousFindings(other)).toEqual([])
   })
 
+  test('a long name is cut in its middle: what tells it from others stays, and it is copied whole', async () => {
+    const name = 'a-laptop-of-which-there-are-very-many-00017'
+    await world.device({ name })
+    const page = await enter('/devices')
+    await page.getByRole('gridcell').filter({ hasText: name }).waitFor()
+    const seen = await page.evaluate<object>(`(() => {
+      const line = [...document.querySelectorAll('[role=gridcell] bdi')].find((it) => it.textContent === '${name}')
+      const [stem, end] = line.children
+      getSelection().selectAllChildren(line)
+      const clipboardData = new DataTransfer()
+      end.dispatchEvent(new ClipboardEvent('copy', { clipboardData, bubbles: true, cancelable: true }))
+      const room = line.closest('[role=gridcell]').getBoundingClientRect()
+      return {
+        cut: stem.scrollWidth > stem.clientWidth,
+        endInside: end.getBoundingClientRect().right <= room.right,
+        end: end.textContent,
+        copied: clipboardData.getData('text/plain'),
+      }
+    })()`)
+    expect(seen).toEqual({ cut: true, endInside: true, end: 'ny-00017', copied: name })
+  })
+
   test('what was chosen without a line holds here, and reaches the server when the line is back', async () => {
     const page = await enter('/devices')
     await page.getByText('lin-02').waitFor()

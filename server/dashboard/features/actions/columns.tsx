@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router'
 import { Icon, type IconName } from '../../ui/icon.tsx'
-import { PathText, visible } from '../../ui/plain-text.tsx'
+import { NameText, PathText, visible } from '../../ui/plain-text.tsx'
 import type { Column } from '../../ui/table-layout.ts'
 import { TimeLeft, When } from '../../ui/time.tsx'
 import { VerdictMark } from '../investigations/looks.tsx'
@@ -21,35 +21,32 @@ const Target = ({ row }: { row: Action }) => (
 const dash = <span className={classes.none}>–</span>
 const risks = ['safe', 'disruptive', 'destructive']
 
-const time = (at: number | null) => (at === null ? <span className={classes.none}>–</span> : <When at={at} />)
+const time = (at: number | null) => (at === null ? dash : <When at={at} />)
 const text = (value: string | null) =>
-  value === null || value === '' ? (
-    <span className={classes.none}>–</span>
-  ) : (
-    <span title={visible(value)}>{visible(value)}</span>
-  )
+  value === null || value === '' ? dash : <span title={visible(value)}>{visible(value)}</span>
+const name = (value: string | null) => (value === null || value === '' ? dash : <NameText text={value} />)
 
 const all: Readonly<Record<string, Column<Action>>> = {
   action: {
     id: 'action',
     head: 'Action',
-    width: 160,
+    width: 180,
     sortKey: (row) => row.title,
     cell: (row) => <span className={classes.title}>{row.title}</span>,
   },
   target: {
     id: 'target',
     head: 'Target',
-    width: 210,
+    width: 184,
     sortKey: (row) => row.target.label,
     cell: (row) => <Target row={row} />,
   },
   device: {
     id: 'device',
     head: 'Device',
-    width: 120,
+    width: 148,
     sortKey: (row) => row.device.name,
-    cell: (row) => text(row.device.name),
+    cell: (row) => name(row.device.name),
   },
   group: {
     id: 'group',
@@ -88,7 +85,7 @@ const all: Readonly<Record<string, Column<Action>>> = {
   status: {
     id: 'status',
     head: 'Status',
-    width: 176,
+    width: 160,
     sortKey: (row) => statusLooks[row.status].word,
     cell: (row) => <StatusMark status={row.status} />,
   },
@@ -97,8 +94,7 @@ const all: Readonly<Record<string, Column<Action>>> = {
     head: 'In force',
     width: 118,
     sortKey: (row) => effectWord(row.effect),
-    cell: (row) =>
-      row.effect === 'none' ? <span className={classes.none}>–</span> : <EffectMark effect={row.effect} />,
+    cell: (row) => (row.effect === 'none' ? dash : <EffectMark effect={row.effect} />),
   },
   proved: {
     id: 'proved',
@@ -119,22 +115,21 @@ const all: Readonly<Record<string, Column<Action>>> = {
     head: 'Ends by itself',
     width: 110,
     sortKey: (row) => row.until ?? Number.MAX_SAFE_INTEGER,
-    cell: (row) =>
-      row.until === null ? <span className={classes.none}>–</span> : <TimeLeft until={row.until} past="now" />,
+    cell: (row) => (row.until === null ? dash : <TimeLeft until={row.until} past="now" />),
   },
   requestedBy: {
     id: 'requestedBy',
     head: 'Asked by',
     width: 96,
     sortKey: (row) => row.requestedBy,
-    cell: (row) => text(row.requestedBy),
+    cell: (row) => name(row.requestedBy),
   },
   decidedBy: {
     id: 'decidedBy',
     head: 'Decided by',
-    width: 100,
+    width: 124,
     sortKey: (row) => row.decidedBy ?? '',
-    cell: (row) => text(row.decidedBy),
+    cell: (row) => name(row.decidedBy),
   },
   source: {
     id: 'source',
@@ -177,8 +172,7 @@ const all: Readonly<Record<string, Column<Action>>> = {
     head: 'Expires in',
     width: 96,
     sortKey: (row) => row.expiresAt ?? Number.MAX_SAFE_INTEGER,
-    cell: (row) =>
-      row.expiresAt === null ? <span className={classes.none}>–</span> : <TimeLeft until={row.expiresAt} />,
+    cell: (row) => (row.expiresAt === null ? dash : <TimeLeft until={row.expiresAt} />),
   },
   risk: {
     id: 'risk',
@@ -200,15 +194,11 @@ const expiresOrStands = (row: Action) =>
     <TimeLeft until={row.expiresAt} />
   )
 
-/** As wide as they may be for all of Pending to fit beside the navigation on a small desk, 1280 pixels. */
-const pendingWidths: Readonly<Record<string, number>> = {
-  action: 150,
-  target: 200,
-  device: 110,
-  group: 110,
-  requestedBy: 84,
-  expires: 124,
-  comment: 130,
+/** As wide as they may be for all of a view to fit beside the navigation on a small desk, 1280 pixels, with the names of devices whole. */
+const widths: Readonly<Record<View, Readonly<Record<string, number>>>> = {
+  pending: { action: 140, target: 184, group: 108, risk: 104, requestedBy: 112, expires: 104, comment: 132 },
+  history: {},
+  'in-force': { action: 140, target: 176, effect: 108, proved: 98, until: 108, decidedBy: 116 },
 }
 
 const shown: Readonly<Record<View, readonly string[]>> = {
@@ -223,14 +213,10 @@ const columnsFor = (view: View): readonly Column<Action>[] => {
   const rest = Object.values(all)
     .filter((it) => !shown[view].includes(it.id))
     .map((it) => ({ ...it, hidden: true }))
-  return [...first, ...rest]
+  return [...first, ...rest].map((it) => ({ ...it, width: widths[view][it.id] ?? it.width }))
 }
 export const columnsOf: Readonly<Record<View, readonly Column<Action>[]>> = {
-  pending: columnsFor('pending').map((it) => ({
-    ...it,
-    width: pendingWidths[it.id] ?? it.width,
-    ...(it.id === 'expires' ? { cell: expiresOrStands } : {}),
-  })),
+  pending: columnsFor('pending').map((it) => (it.id === 'expires' ? { ...it, cell: expiresOrStands } : it)),
   history: columnsFor('history'),
   'in-force': columnsFor('in-force'),
 }
@@ -254,7 +240,9 @@ export const compactAction = (row: Action) => (
     <div className={classes.compactFoot}>
       <StatusMark status={row.status} />
       <EffectMark effect={row.effect} />
-      <span className={classes.compactDevice}>{visible(row.device.name)}</span>
+      <span className={classes.compactDevice}>
+        <NameText text={row.device.name} />
+      </span>
     </div>
   </div>
 )

@@ -1,7 +1,7 @@
 import { Select } from '@mantine/core'
 import { useState } from 'react'
 import { Chips, CompactRow, ListPage, usePages } from '../../ui/list-page.tsx'
-import { visible } from '../../ui/plain-text.tsx'
+import { NameText, visible } from '../../ui/plain-text.tsx'
 import { EmptyState } from '../../ui/screens.tsx'
 import type { Column } from '../../ui/table-layout.ts'
 import { When } from '../../ui/time.tsx'
@@ -37,7 +37,12 @@ const columns: readonly Column<Alert>[] = [
   },
   { id: 'severity', head: 'Severity', width: 90, cell: (it) => it.severity },
   { id: 'verdict', head: 'Verdict', width: 120, cell: (it) => <Judged alert={it} /> },
-  { id: 'device', head: 'Device', width: 150, cell: (it) => visible(it.device?.name ?? `${it.deviceNamed} (unknown)`) },
+  {
+    id: 'device',
+    head: 'Device',
+    width: 150,
+    cell: (it) => (it.device === null ? `${visible(it.deviceNamed)} (unknown)` : <NameText text={it.device.name} />),
+  },
   { id: 'status', head: 'Status', width: 130, cell: (it) => statuses[it.status] },
   { id: 'source', head: 'Source', width: 90, cell: (it) => visible(it.source) },
   { id: 'evidence', head: 'Evidence', width: 80, cell: (it) => it.evidence.length },
@@ -96,7 +101,7 @@ export const AlertsPage = () => {
             time={<When at={it.receivedAt} />}
             middle={`${it.severity} · ${visible(it.source)} · ${statuses[it.status].toLowerCase()}`}
             foot={<Judged alert={it} />}
-            end={visible(it.device?.name ?? it.deviceNamed)}
+            end={<NameText text={it.device?.name ?? it.deviceNamed} />}
           />
         )}
         search={{

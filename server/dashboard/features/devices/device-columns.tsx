@@ -1,5 +1,5 @@
 import { Icon } from '../../ui/icon.tsx'
-import { visible } from '../../ui/plain-text.tsx'
+import { NameText, visible } from '../../ui/plain-text.tsx'
 import type { Column } from '../../ui/table-layout.ts'
 import { When } from '../../ui/time.tsx'
 import bars from '../actions/actions.module.css'
@@ -36,11 +36,11 @@ export const deviceColumns: readonly Column<Device>[] = [
   {
     id: 'name',
     head: 'Name',
-    width: 210,
+    width: 232,
     sortKey: (it) => it.name,
     cell: (it) => (
       <span className={classes.name}>
-        <bdi title={visible(it.name)}>{visible(it.name)}</bdi>
+        <NameText text={it.name} />
         {it.simulated ? <SimulatedMark /> : null}
       </span>
     ),
@@ -48,21 +48,21 @@ export const deviceColumns: readonly Column<Device>[] = [
   {
     id: 'presence',
     head: 'Presence',
-    width: 112,
+    width: 108,
     sortKey: (it) => (it.status === 'active' ? (it.connected ? 0 : 1) : 2),
     cell: (it) => <Presence device={it} />,
   },
   {
     id: 'seen',
     head: 'Last seen',
-    width: 110,
+    width: 98,
     sortKey: (it) => (it.connected ? Number.MAX_SAFE_INTEGER : (it.lastSeenAt ?? 0)),
     cell: (it) => (it.connected ? 'now' : it.lastSeenAt === null ? dash : <When at={it.lastSeenAt} />),
   },
   {
     id: 'state',
     head: 'State',
-    width: 112,
+    width: 104,
     sortKey: (it) => (isolationOf(it) === undefined ? 1 : 0),
     cell: (it) => (isolationOf(it) === undefined ? dash : <IsolatedMark device={it} />),
   },
@@ -76,7 +76,7 @@ export const deviceColumns: readonly Column<Device>[] = [
   {
     id: 'system',
     head: 'System',
-    width: 150,
+    width: 160,
     sortKey: (it) => `${it.facts.osName} ${it.facts.osVersion}`,
     cell: (it) => `${visible(it.facts.osName)} ${visible(it.facts.osVersion)}`,
   },
@@ -95,7 +95,7 @@ export const deviceColumns: readonly Column<Device>[] = [
     sortKey: (it) => it.group,
     cell: (it) => (it.group === '' ? dash : visible(it.group)),
   },
-  { id: 'tags', head: 'Tags', width: 120, cell: (it) => (it.tags.length === 0 ? dash : visible(it.tags.join(', '))) },
+  { id: 'tags', head: 'Tags', width: 110, cell: (it) => (it.tags.length === 0 ? dash : visible(it.tags.join(', '))) },
   { id: 'address', head: 'Address', width: 150, hidden: true, cell: (it) => visible(it.facts.addresses[0] ?? '–') },
   {
     id: 'agent',
@@ -121,7 +121,7 @@ export const compactDevice = (it: Device) => {
     <div className={bars.compact}>
       <div className={bars.compactTop}>
         <span className={bars.title}>
-          {visible(it.name)} {it.simulated ? <SimulatedMark /> : null}
+          <NameText text={it.name} /> {it.simulated ? <SimulatedMark /> : null}
         </span>
         <Presence device={it} />
       </div>

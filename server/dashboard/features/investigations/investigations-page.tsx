@@ -1,7 +1,7 @@
 import { useNavigate } from '@tanstack/react-router'
 import { useCallback, useState } from 'react'
 import { Chips, CompactRow, ListPage, usePages } from '../../ui/list-page.tsx'
-import { visible } from '../../ui/plain-text.tsx'
+import { NameText, visible } from '../../ui/plain-text.tsx'
 import { EmptyState } from '../../ui/screens.tsx'
 import type { Column } from '../../ui/table-layout.ts'
 import { span, When } from '../../ui/time.tsx'
@@ -19,7 +19,7 @@ const columns: readonly Column<Investigation>[] = [
     width: 260,
     cell: (it) => <strong title={visible(it.title)}>{visible(it.title)}</strong>,
   },
-  { id: 'device', head: 'Device', width: 130, cell: (it) => visible(it.device.name) },
+  { id: 'device', head: 'Device', width: 148, cell: (it) => <NameText text={it.device.name} /> },
   { id: 'state', head: 'State', width: 170, cell: (it) => <StateMark state={it.state} /> },
   { id: 'evidence', head: 'Evidence', width: 150, cell: (it) => evidenceWords(it) },
   { id: 'waits', head: 'Waits', width: 160, cell: waits },
@@ -73,7 +73,7 @@ export const InvestigationsPage = () => {
           time={<When at={it.openedAt} />}
           middle={evidenceWords(it)}
           foot={<StateMark state={it.state} />}
-          end={visible(it.device.name)}
+          end={<NameText text={it.device.name} />}
         />
       )}
       filters={<Chips label="Stage" choices={stages} value={stage} change={setStage} />}

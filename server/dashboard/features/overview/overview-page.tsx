@@ -6,7 +6,7 @@ import { get } from '../../app/api.ts'
 import { useNow } from '../../ui/clock.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
 import { PageHead } from '../../ui/page-head.tsx'
-import { PathText, visible } from '../../ui/plain-text.tsx'
+import { NameText, PathText, visible } from '../../ui/plain-text.tsx'
 import { EmptyState, Trouble } from '../../ui/screens.tsx'
 import { ago, span, When } from '../../ui/time.tsx'
 import type { Page } from '../actions/queries.ts'
@@ -222,7 +222,9 @@ const Holds = ({ summary }: { summary: Summary }) => {
               <Link to="." search={(before: Record<string, unknown>) => ({ ...before, action: row.id })}>
                 <strong>{row.title}</strong>
                 <PathText text={row.target.label} />
-                <span className={classes.device}>{visible(row.device.name)}</span>
+                <span className={classes.device}>
+                  <NameText text={row.device.name} />
+                </span>
                 <EffectMark effect={row.effect} />
                 <span className={classes.when}>{row.provedAt === null ? '' : <When at={row.provedAt} />}</span>
               </Link>

@@ -1,5 +1,5 @@
 import { Icon, type IconName } from '../../ui/icon.tsx'
-import { PathText, visible } from '../../ui/plain-text.tsx'
+import { NameText, PathText, visible } from '../../ui/plain-text.tsx'
 import type { Column } from '../../ui/table-layout.ts'
 import { When } from '../../ui/time.tsx'
 import status from '../actions/status.module.css'
@@ -75,8 +75,8 @@ export const itemColumns: readonly Column<VaultItem>[] = [
   {
     id: 'device',
     head: 'Device',
-    width: 120,
-    cell: (it) => text(it.action.device.name),
+    width: 148,
+    cell: (it) => <NameText text={it.action.device.name} />,
     sortKey: (it) => it.action.device.name,
   },
   { id: 'state', head: 'Standing', width: 196, cell: (it) => <StateMark item={it} />, sortKey: (it) => it.state },
