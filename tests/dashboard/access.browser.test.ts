@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { seriousFindings } from './axe.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { seriousFindingsInThemes } from './axe.ts'
 import { openBrowser } from './browser.ts'
 import { playScene, type Scene } from './scene.ts'
 import { startWorld, type World } from './world.ts'
@@ -64,45 +64,34 @@ test('[UI1] every route of the router is looked at here; a new page without a lo
   }
 })
 
-describe.each(['light', 'dark'] as const)('[UI1] in the %s theme', (scheme) => {
-  test('nobody is shut out: axe finds nothing serious on any page', async () => {
-    const browser = await openBrowser(world.url, { scheme })
-    try {
-      const all: Record<string, string[]> = {}
-      for (const [name, path, ready] of Object.values(doors)) {
-        await browser.page.goto(path)
-        await browser.page.getByRole('button', { name: ready }).waitFor()
-        all[name] = await seriousFindings(browser.page)
-      }
-      await browser.as(world.admin)
-      for (const [name, path, ready] of pages()) {
-        await browser.page.goto(path)
-        await browser.page.getByText(ready).first().waitFor()
-        all[name] = await seriousFindings(browser.page)
-      }
-      expect(Object.fromEntries(Object.entries(all).filter(([, found]) => found.length > 0))).toEqual({})
-      expect(Object.keys(all)).toHaveLength(pages().length + Object.keys(doors).length)
-      expect(browser.complaints.filter((it) => /content security policy|refused/i.test(it))).toEqual([])
-    } finally {
-      await browser.close()
+test.each([
+  ['at a desk', 1280, 800],
+  ['on a phone', 360, 740],
+])('[UI1] nobody is shut out %s: axe finds nothing serious on any page in either theme', async (_, width, height) => {
+  const browser = await openBrowser(world.url, { width, height })
+  const { page } = browser
+  const all: Record<string, string[]> = {}
+  const look = async (name: string) => {
+    all[name] = await seriousFindingsInThemes(page)
+    const wide = await page.evaluate<number>('document.documentElement.scrollWidth')
+    if (wide > width) all[name].push(`wider than the screen: ${wide}`)
+  }
+  try {
+    for (const [name, path, ready] of Object.values(doors)) {
+      await page.goto(path)
+      await page.getByRole('button', { name: ready }).waitFor()
+      await look(name)
     }
-  })
-
-  test('and none on a phone', async () => {
-    const browser = await openBrowser(world.url, { scheme, width: 360, height: 740 })
-    try {
-      await browser.as(world.admin)
-      const all: Record<string, string[]> = {}
-      for (const [name, path, ready] of pages()) {
-        await browser.page.goto(path)
-        await browser.page.getByText(ready).first().waitFor()
-        all[name] = await seriousFindings(browser.page)
-        const wide = await browser.page.evaluate<number>('document.documentElement.scrollWidth')
-        if (wide > 360) all[name]?.push(`wider than the screen: ${wide}`)
-      }
-      expect(Object.fromEntries(Object.entries(all).filter(([, found]) => found.length > 0))).toEqual({})
-    } finally {
-      await browser.close()
+    await browser.as(world.admin)
+    for (const [name, path, ready] of pages()) {
+      await page.goto(path)
+      await page.getByText(ready).first().waitFor()
+      await look(name)
     }
-  })
+    expect(Object.fromEntries(Object.entries(all).filter(([, found]) => found.length > 0))).toEqual({})
+    expect(Object.keys(all)).toHaveLength(pages().length + Object.keys(doors).length)
+    expect(browser.complaints.filter((it) => /content security policy|refused/i.test(it))).toEqual([])
+  } finally {
+    await browser.close()
+  }
 })

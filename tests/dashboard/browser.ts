@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import { type BrowserContext, type Browser as Chromium, chromium, type Page } from 'playwright-core'
 import { chromiumPath } from '../../scripts/lanes.ts'
 import type { Operator } from './world.ts'
 
@@ -32,14 +29,22 @@ export interface Browser {
   close(): Promise<void>
 }
 
+let running: Promise<Chromium> | null = null
+
+/** Ends the program that all browsers of this process live in, if there is one. */
+export async function closeBrowsers(): Promise<void> {
+  const ended = running
+  running = null
+  await (await ended)?.close()
+}
+
 export async function openBrowser(
   url: string,
   { width = 1280, height = 800, scheme = 'light' }: Look = {},
 ): Promise<Browser> {
-  const folder = mkdtempSync(join(tmpdir(), 'recourse-browser-'))
-  const context = await chromium.launchPersistentContext(folder, {
-    executablePath: chromiumPath,
-    args: flags,
+  // One program for all, as starting it takes longer than most tests; what each keeps is its own, and gone with it.
+  running ??= chromium.launch({ executablePath: chromiumPath, args: flags })
+  const context = await (await running).newContext({
     baseURL: url,
     viewport: { width, height },
     colorScheme: scheme,
@@ -48,7 +53,7 @@ export async function openBrowser(
     reducedMotion: 'reduce',
   })
   context.setDefaultTimeout(10_000)
-  const page = context.pages()[0] ?? (await context.newPage())
+  const page = await context.newPage()
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(error.message))
   page.on('console', (message) => {
@@ -62,9 +67,6 @@ export async function openBrowser(
       const [name = '', value = ''] = cookie.split('=', 2)
       await context.addCookies([{ name, value, url, sameSite: 'Strict', httpOnly: true }])
     },
-    close: async () => {
-      await context.close()
-      rmSync(folder, { recursive: true, force: true })
-    },
+    close: () => context.close(),
   }
 }

@@ -1,0 +1,5 @@
+import { afterAll } from 'vitest'
+import { closeBrowsers } from './browser.ts'
+
+// After the last test of each file.
+afterAll(closeBrowsers)
