@@ -1,10 +1,14 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { memoryFolder } from './tests/kit/memory-folder.ts'
 
 const ignored = ['**/node_modules/**', '**/dist/**', '**/.recourse/**']
 const inMemory = { env: { TMPDIR: memoryFolder() }, globalSetup: ['tests/kit/memory-folder.ts'] }
+// A server that is started for the twentieth time need not be compiled again.
+const compiledOnce = { env: { ...inMemory.env, NODE_COMPILE_CACHE: join(memoryFolder(), 'recourse-compiled') } }
 // Time limits only end what hangs: on a machine that does other things too, a test of a tenth of a second has taken twenty.
 const minutes = (count: number) => count * 60_000
+const patient = { expect: { poll: { timeout: minutes(2) } } }
 
 /** One project for each way of running tests; the ending of a file's name says which it belongs to. */
 export default defineConfig({
@@ -18,6 +22,7 @@ export default defineConfig({
           include: ['tests/rules/**/*.test.ts'],
           exclude: [...ignored, '**/*.slow.test.ts'],
           testTimeout: minutes(2),
+          ...patient,
           sequence: { groupOrder: 0 },
         },
       },
@@ -31,6 +36,7 @@ export default defineConfig({
           testTimeout: minutes(2),
           hookTimeout: minutes(2),
           ...inMemory,
+          ...patient,
           sequence: { groupOrder: 0 },
         },
       },
@@ -43,6 +49,8 @@ export default defineConfig({
           testTimeout: minutes(15),
           hookTimeout: minutes(5),
           ...inMemory,
+          ...compiledOnce,
+          ...patient,
           sequence: { groupOrder: 1 },
         },
       },
@@ -56,6 +64,7 @@ export default defineConfig({
           testTimeout: minutes(10),
           hookTimeout: minutes(10),
           fileParallelism: false,
+          ...patient,
           sequence: { groupOrder: 2 },
         },
       },
@@ -71,6 +80,7 @@ export default defineConfig({
           testTimeout: minutes(5),
           hookTimeout: minutes(5),
           fileParallelism: false,
+          ...patient,
           sequence: { groupOrder: 3 },
         },
       },

@@ -142,7 +142,7 @@ describe('a story over ten devices, from the alerts to the undone investigations
       await sweepDeciding(server.actions)
     })
     expect(found).toEqual(expected)
-  }, 60_000)
+  })
 
   test('[JRN3] no device did anything twice', async () => {
     await tell(async () => {
@@ -153,7 +153,7 @@ describe('a story over ten devices, from the alerts to the undone investigations
       const { done } = server.fleet.device(id)
       expect(new Set(done).size).toBe(done.length)
     }
-  }, 60_000)
+  })
 })
 
 /** Dies at the n-th entry of the chain that a write would make: somewhere in its middle. */

@@ -33,11 +33,11 @@ beforeAll(async () => {
   url = new URL(setUpUrl).origin
   file = join(data, 'playground/holiday-photo.jpg.sh')
   await setUpAlone(setUpUrl, password)
-}, 120_000)
+})
 afterAll(async () => {
   await start.interrupt()
   rmSync(data, { recursive: true, force: true })
-}, 60_000)
+})
 
 /** Runs what a document shows, with this start in the place of the one on the usual port and folder. */
 async function run(shown: string): Promise<string> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { appendFileSync, chmodSync, copyFileSync, existsSync, readFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, copyFileSync, existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sha256 } from '../../protocol/file-record.ts'
@@ -80,6 +80,20 @@ describe.skipIf(process.platform !== 'linux')('processes on Linux', () => {
     return members
   }
 
+  /** Three shells and four that have become our program; between fork and exec they look like shells. */
+  const isNested = (root: number): boolean => {
+    const members = [...membersOf(root).keys()]
+    return members.length === 7 && members.filter((pid) => imageOf(pid) === program).length === 4
+  }
+
+  const imageOf = (pid: number): string | null => {
+    try {
+      return readlinkSync(`/proc/${pid}/exe`)
+    } catch {
+      return null
+    }
+  }
+
   const readStat = (pid: number): { state: string; group: number } | null => {
     try {
       const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
@@ -95,8 +109,8 @@ describe.skipIf(process.platform !== 'linux')('processes on Linux', () => {
   }
 
   const imageSha256 = () => sha256.parse(createHash('sha256').update(readFileSync(program)).digest('hex'))
-  const busy = `for i in $(seq 120); do "$0" 30 & done; wait`
-  const nested = `(("$0" 30 & "$0" 30 & wait) & "$0" 30 & wait) & "$0" 30 & wait`
+  const busy = `for i in $(seq 120); do "$0" 600 & done; wait`
+  const nested = `(("$0" 600 & "$0" 600 & wait) & "$0" 600 & wait) & "$0" 600 & wait`
 
   test('[PRC1] a tree that keeps forking is frozen and killed, to the last of it', async () => {
     const root = await start(busy)
@@ -112,7 +126,7 @@ describe.skipIf(process.platform !== 'linux')('processes on Linux', () => {
 
   test('[PRC1] every process of an image ends, and only those', async () => {
     const root = await start(nested)
-    await until(() => membersOf(root).size === 7)
+    await until(() => isNested(root))
     const params = { target: { imageSha256: imageSha256() }, tree: false }
     const prepared = await kill.prepare(bench, params)
     expect(prepared).toMatchObject({ kind: 'ready', touches: [program] })
@@ -140,7 +154,7 @@ describe.skipIf(process.platform !== 'linux')('processes on Linux', () => {
 
   test('[UND3] a tree stands, and afterwards runs again but for what stood before', async () => {
     const root = await start(nested)
-    await until(() => membersOf(root).size === 7)
+    await until(() => isNested(root))
     using handle = host.processes.open(root)
     const [standing = 0] = handle?.children() ?? []
     process.kill(standing, 'SIGSTOP')

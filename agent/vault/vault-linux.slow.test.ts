@@ -238,7 +238,7 @@ test('no descriptor stays open', async () => {
     await vault.restore(taken, at.path('evil.restored-1'))
     await vault.release(taken)
   }
-  expect(openDescriptors()).toBe(before)
+  expect(openDescriptors()).toBeLessThanOrEqual(before)
 })
 
 test('[VLT1] the folder and the key are for the agent alone', async () => {

@@ -17,7 +17,7 @@ beforeAll(async () => {
   await makeHistory(folder, { actions: 40_000, devices: 500, now: 1_800_000_000_000 }, () => undefined)
   made = new DatabaseSync(join(folder, 'recourse.db'), { readOnly: true })
   server = await startTestServer({ separationOfDuties: false })
-}, 120_000)
+})
 afterAll(async () => {
   made.close()
   await server.close()

@@ -69,7 +69,7 @@ test('[LIFE1] in every cell of the table the row, its audit entry and its event 
     }
   }
   expect(legal).toBeGreaterThan(100)
-}, 60_000)
+})
 
 test('[LIFE1] any walk over the events leaves the row where the pure machine is', async () => {
   await fc.assert(

@@ -36,7 +36,7 @@ test('a second opening of the same folder says store_locked, in this process and
   await store.close()
   await (await place.open()).close()
   await place.clear()
-}, 30_000)
+})
 
 test('on a full disk every write that shared the commit fails or is kept as one, and later ones work again', async () => {
   const place = newPlace()

@@ -9,7 +9,7 @@ export interface RunningStart extends AsyncDisposable {
   readonly pid: number
   /** Everything it has said, on both streams. */
   said(): string
-  /** The first thing it says that matches, with its groups; rejects when it ends, or after a minute. */
+  /** The first thing it says that matches, with its groups; rejects when it ends, or after minutes. */
   hears(pattern: RegExp): Promise<RegExpExecArray>
   /** Ends it as Ctrl-C does; its exit code. */
   interrupt(): Promise<number | null>
@@ -30,8 +30,8 @@ export function runNpmStart(...flags: string[]): RunningStart {
   const hears = (pattern: RegExp) =>
     new Promise<RegExpExecArray>((resolve, reject) => {
       const late = setTimeout(
-        () => stop(() => reject(new Error(`not said within a minute: ${pattern}\n${text}`))),
-        60_000,
+        () => stop(() => reject(new Error(`not said within five minutes: ${pattern}\n${text}`))),
+        300_000,
       )
       const stop = (then: () => void) => {
         clearTimeout(late)

@@ -87,4 +87,4 @@ test('[VLT7] a control plane that is killed again and again in the middle of a f
   const database = data()
   expect(database.prepare(`select count(*) as n from audit where kind = 'vault.collected'`).get()?.['n']).toBe(1)
   database.close()
-}, 120_000)
+})

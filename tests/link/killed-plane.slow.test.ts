@@ -120,4 +120,4 @@ test('[LIFE4] a control plane killed between the commit and the wire: nothing wa
   await until(() => open() === 0)
   database.close()
   expect(approved.size).toBeGreaterThan(20)
-}, 240_000)
+})

@@ -93,7 +93,7 @@ const makeFixture = async (): Promise<HostFixture> => {
       symlink: (path, pointsTo) => fs.symlinkSync(pointsTo, real(path)),
       link: (path, newPath) => fs.linkSync(real(path), real(newPath)),
       fifo: (path) => {
-        const made = spawnSync('/usr/bin/mkfifo', [real(path).toString()], { timeout: 5_000 })
+        const made = spawnSync('/usr/bin/mkfifo', [real(path).toString()], { timeout: 60_000 })
         if (made.status !== 0) throw new Error(made.stderr.toString())
       },
       rename: (from, to) => fs.renameSync(real(from), real(to)),

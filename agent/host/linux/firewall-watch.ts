@@ -11,7 +11,7 @@ import type { Programs } from './run-program.ts'
  *   {@link RECHECK_MS} in any case. While no monitor can be had, that makes it a poll of once a second.
  * - At most one monitor runs. It ends with the watch, and, by the parent-death signal, with this process however that ends.
  */
-export const watchTable = (programs: Programs, changed: () => void): Disposable => {
+export const watchTable = (programs: Programs, changed: () => void, recheckMs = RECHECK_MS): Disposable => {
   let over = false
   let monitor: ChildProcess | null = null
   let restartMs = FIRST_RESTART_MS
@@ -65,7 +65,7 @@ export const watchTable = (programs: Programs, changed: () => void): Disposable 
     setTimeout(() => tell(0), SETTLE_MS).unref()
   }
 
-  const recheck = setInterval(() => tell(0), RECHECK_MS).unref()
+  const recheck = setInterval(() => tell(0), recheckMs).unref()
   start()
 
   return {
