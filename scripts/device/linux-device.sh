@@ -99,7 +99,7 @@ kill_everything() {
   [ -d "$cgroup" ] || return 0
   echo 1 >"$cgroup/cgroup.kill" 2>/dev/null || true
   [ ! -s "$state/init" ] || kill -KILL "$(cat "$state/init")" 2>/dev/null || true
-  for _ in $(seq 200); do
+  for _ in $(seq 3000); do
     if find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null; then break; fi
     sleep 0.02
   done
@@ -118,7 +118,7 @@ boot() {
   ) </dev/null >>"$state/console.log" 2>&1 &
   disown
   local status=none
-  for _ in $(seq 400); do
+  for _ in $(seq 3000); do
     sleep 0.05
     [ -s "$state/init" ] || continue
     status=$(enter systemctl is-system-running 2>/dev/null) || true

@@ -35,10 +35,10 @@ describe('every action on a real device', () => {
         join(import.meta.dirname, 'contract-inside.ts'),
         JSON.stringify({ controlPlane, canaries }),
       ],
-      { timeoutMs: 240_000 },
+      { timeoutMs: 600_000 },
     )
     for (const line of said.trim().split('\n')) results.push(JSON.parse(line) as RuleResult)
-  }, 300_000)
+  })
   afterAll(async () => {
     for (const server of servers) server.close()
     await device.stop()

@@ -15,4 +15,4 @@ test('[POL4] [UND3] from the alerts to the undone investigations, over ten model
   } finally {
     await plane.own.dispose()
   }
-}, 300_000)
+})

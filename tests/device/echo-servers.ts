@@ -2,17 +2,24 @@ import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { firstLine, type LinuxDevice } from './linux-device.ts'
 
-/** Echoes over TCP on this host's side of the device's link: what an agent takes for its control plane. */
-export const serveHere = async (port: number): Promise<AsyncDisposable> => {
+/** Echoes over TCP on this host's side of the device's link, at a port that was free: what an agent takes for its control plane. */
+export interface ServedHere extends AsyncDisposable {
+  readonly port: number
+}
+
+export const serveHere = async (): Promise<ServedHere> => {
   const open = new Set<Socket>()
   const server: Server = createServer((socket) => {
     open.add(socket)
     socket.on('error', () => undefined)
     socket.on('close', () => open.delete(socket))
     socket.pipe(socket)
-  }).listen(port, '::')
+  }).listen(0, '::')
   await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('an echo without a port')
   return {
+    port: address.port,
     [Symbol.asyncDispose]: async () => {
       for (const socket of open) socket.destroy()
       server.close()

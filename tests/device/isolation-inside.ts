@@ -84,13 +84,16 @@ const methods = {
     socket.on('close', () => (entry.ended ??= 'closed'))
     await once(socket, 'connect')
   },
-  /** What comes back from an echo over the connection of that name, how it ended, or `silent` after a second. */
+  /** What comes back from an echo over the connection of that name, how it ended, or `silent` after a minute. */
   echo: (name: string) =>
     new Promise<string>((resolve) => {
       const entry = sockets.get(name)
       if (entry === undefined || entry.ended !== null) return resolve(entry?.ended ?? 'never opened')
-      const silent = setTimeout(() => resolve(entry.ended ?? 'silent'), 1_000)
-      entry.socket.once('close', () => resolve(entry.ended ?? 'closed'))
+      const silent = setTimeout(() => resolve(entry.ended ?? 'silent'), 60_000)
+      entry.socket.once('close', () => {
+        clearTimeout(silent)
+        resolve(entry.ended ?? 'closed')
+      })
       entry.socket.once('data', (chunk) => {
         clearTimeout(silent)
         resolve(String(chunk))

@@ -25,8 +25,9 @@ const leftovers = (name: string): string[] => [
     .split('\n')
     .filter(Boolean),
 ]
-const namespaces = (): string[] =>
-  (existsSync('/run/netns') ? readdirSync('/run/netns') : []).filter((it) => /^r[dp]-/.test(it))
+/** Other devices of this machine have namespaces of their own. */
+const namespacesOf = (number: string): string[] =>
+  readdirSync('/run/netns').filter((it) => [`rd-${number}`, `rp-${number}`].includes(it))
 
 describe('a disposable Linux device', () => {
   let device: LinuxDevice
@@ -148,17 +149,18 @@ describe('a disposable Linux device', () => {
 })
 
 test('nothing is left behind after stop, not even by a device with an immutable file and running programs', async () => {
-  const before = namespaces()
   const device = await startDevice({ name: 'leaves-nothing' })
   await device.put('/var/lib/stubborn', 'x')
   await device.run(['chattr', '+i', '/var/lib/stubborn'])
+  const number = readFileSync(`/run/recourse-devices/${device.name}/cable`, 'utf8').trim()
+  expect(namespacesOf(number)).toHaveLength(2)
   const programs = [device.spawn(['sleep', '10000']), device.peer.spawn(['sleep', '10000'])]
   expect(leftovers(device.name)).not.toEqual([])
   const ended = programs.map((it) => once(it, 'close'))
   await device.stop()
   await Promise.all(ended)
   expect(leftovers(device.name)).toEqual([])
-  expect(namespaces()).toEqual(before)
+  expect(namespacesOf(number)).toEqual([])
 })
 
 test('two devices run side by side on networks of their own', async () => {

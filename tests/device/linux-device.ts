@@ -46,7 +46,7 @@ export type ExecOptions = { readonly input?: Uint8Array | string; readonly timeo
 export type Ended = { readonly status: number | null; readonly stdout: string; readonly stderr: string }
 
 const script = join(import.meta.dirname, '../../scripts/device/linux-device.sh')
-const TIMEOUT_MS = 30_000
+const TIMEOUT_MS = 300_000
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 
 const call = (args: readonly string[], options: ExecOptions = {}): Promise<Ended> =>

@@ -34,7 +34,7 @@ describe('files on a real device, quarantined and restored by approved orders', 
 
   const inside = async (...words: string[]) => {
     const said = await stage.device.run([process.execPath, '--disable-warning=ExperimentalWarning', script, ...words], {
-      timeoutMs: 120_000,
+      timeoutMs: 600_000,
     })
     return JSON.parse(said) as unknown
   }
@@ -46,14 +46,14 @@ describe('files on a real device, quarantined and restored by approved orders', 
   beforeAll(async () => {
     stage = await setStage('files')
     files = made.parse(await inside('make'))
-  }, 180_000)
+  })
   afterAll(async () => await stage[Symbol.asyncDispose]())
 
   test('every odd file of the list was made', () => {
     expect(Object.keys(files).sort()).toEqual([...names].sort())
   })
 
-  test.each(names)('[UND3] [VLT1] %s', { timeout: 240_000 }, async (name) => {
+  test.each(names)('[UND3] [VLT1] %s', async (name) => {
     const file = files[name]
     if (file === undefined) throw new Error(`no such file: ${name}`)
     const before = await look(file.path)
@@ -95,7 +95,7 @@ describe('files on a real device, quarantined and restored by approved orders', 
     ['the journal of the agent', ['true'], '/var/lib/recourse/journal.db', 'target_protected'],
   ] as const)('[VLT3] %s is refused by its code and left alone', async (_, prepare, path, code) => {
     await stage.device.run([...prepare] as [string, ...string[]])
-    const hash = await stage.device.exec(['sha256sum', path], { timeoutMs: 2_000 })
+    const hash = await stage.device.exec(['sha256sum', path], { timeoutMs: 5_000 })
     const known = /^[0-9a-f]{64}/.exec(hash.stdout)?.[0] ?? 'b'.repeat(64)
     const refused = await stage.act('quarantine-file', { path, sha256: known })
     expect(refused).toMatchObject({ status: 'refused', outcome: { code } })

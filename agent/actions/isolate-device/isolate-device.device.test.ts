@@ -2,25 +2,24 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { InverseOf } from '../../../protocol/action-spec.ts'
 import type { Catalogue } from '../../../protocol/actions/index.ts'
 import type { Evidence } from '../../../protocol/outcome.ts'
-import { serveHere, serveOnPeer } from '../../../tests/device/echo-servers.ts'
+import { type ServedHere, serveHere, serveOnPeer } from '../../../tests/device/echo-servers.ts'
 import { type LinuxDevice, startDevice } from '../../../tests/device/linux-device.ts'
 import { type InsideDevice, startInside } from '../../../tests/device/start-inside.ts'
 
 type Inverse = InverseOf<Catalogue['isolate-device']>
 
-const PORT = 18_444
 const PEER = { tcp: 7_777, udp: 53 }
 const allHold = { firewall: true, 'control-plane': true, canary: true, restart: true }
 const shown = (evidence: Evidence[]) => Object.fromEntries(evidence.map(({ subject, holds }) => [subject, holds]))
 
 let device: LinuxDevice
-let closeHere: AsyncDisposable
+let here: ServedHere
 let closePeer: Disposable
 let inside: InsideDevice
 
 const control = () => [
-  { address: device.server.v4, port: PORT },
-  { address: device.server.v6, port: PORT },
+  { address: device.server.v4, port: here.port },
+  { address: device.server.v6, port: here.port },
 ]
 const canary = () => ({ address: device.peer.addresses.v4, port: PEER.tcp })
 
@@ -40,14 +39,14 @@ const units = () => device.run(['find', '/etc/systemd/system', '-printf', '%p %y
 
 beforeAll(async () => {
   device = await startDevice({ name: 'isolate' })
-  closeHere = await serveHere(PORT)
+  here = await serveHere()
   closePeer = await serveOnPeer(device, PEER)
   await device.run(['nft', 'add', 'table', 'inet', 'admin'])
   inside = await agent()
-}, 60_000)
+})
 afterAll(async () => {
   closePeer[Symbol.dispose]()
-  await closeHere[Symbol.asyncDispose]()
+  await here[Symbol.asyncDispose]()
   await device.stop()
 })
 
@@ -81,7 +80,7 @@ describe('a real device', () => {
     console.info(`released in ${inside.lastMs().toFixed(0)} ms`)
     expect(shown(await inside.ask('verifyReverted', inverse))).toEqual({ firewall: true, restart: true })
     expect({ rules: await rules(), units: await units() }).toEqual(before)
-    expect(await inside.ask('probe', canary(), 2_000)).toBe('connected')
+    expect(await inside.ask('probe', canary(), 60_000)).toBe('connected')
     expect(await inside.ask('compare', inverse)).toMatchObject({ kind: 'as-found' })
   })
 
@@ -158,7 +157,7 @@ socket.on('error', (error) => { console.log(error.code); process.exit() })`
     await device.run(['pkill', '-KILL', '-f', 'nft monitor'])
     await expect.poll(async () => device.run(['ps', '-e', '-o', 'args'])).toContain('nft monitor')
     await device.run(['nft', 'flush', 'ruleset'])
-    await expect.poll(() => inside.ask('state', inverse), { timeout: 10_000 }).toBe('as-ordered')
+    await expect.poll(() => inside.ask('state', inverse)).toBe('as-ordered')
   })
 
   test('[ISO3] what was changed while no agent ran is put back when one starts, unit included', async () => {
@@ -168,7 +167,7 @@ socket.on('error', (error) => { console.log(error.code); process.exit() })`
     expect(shown(await inside.ask('verify', inverse))).toMatchObject({ firewall: false, restart: false })
     await inside.ask('hold', inverse)
     await expect
-      .poll(async () => shown(await inside.ask('verify', inverse)), { timeout: 10_000 })
+      .poll(async () => shown(await inside.ask('verify', inverse)))
       .toMatchObject({ firewall: true, restart: true })
   })
 
