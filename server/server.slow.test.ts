@@ -25,7 +25,7 @@ const ports = ['--gateway-port', '0', '--enrol-port', '0', '--canary-port', '0',
 
 /** A real server process, when it has said where it is. */
 async function begin(): Promise<Running> {
-  const args = ['--import', import.meta.resolve('tsx'), join(import.meta.dirname, 'main.ts'), ...flags, ...ports]
+  const args = ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'main.ts'), ...flags, ...ports]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const exited = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)))
   let said = ''

@@ -21,7 +21,7 @@ async function startMortal() {
   let url = ''
   let secret = ''
   const start = async () => {
-    const program = ['--import', import.meta.resolve('tsx'), join(import.meta.dirname, '../main.ts')]
+    const program = ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, '../main.ts')]
     const started = spawn(process.execPath, [...program, '--data', folder, ...hosts, ...ports, ...inside], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })

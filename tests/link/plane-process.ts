@@ -24,7 +24,7 @@ export async function begin(folder: string, firstPort: number): Promise<PlanePro
   ]
   flags.push('--gateway-port', `${gateway}`, '--enrol-port', `${enrolment}`, '--canary-port', `${canary}`)
   const program = join(import.meta.dirname, '../../server/main.ts')
-  const args = ['--import', import.meta.resolve('tsx'), program, ...flags, '--log-level', 'error']
+  const args = ['--disable-warning=ExperimentalWarning', program, ...flags, '--log-level', 'error']
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => {
