@@ -12,6 +12,7 @@ import {
 } from 'fastify-type-provider-zod'
 import type { Logger } from 'pino'
 import type { Signed } from '../protocol/mandate.ts'
+import { batchRoutes } from './actions/batch-routes.ts'
 import { newCursors } from './actions/cursor.ts'
 import { actionRoutes } from './actions/routes.ts'
 import { summaryRoutes } from './actions/summary-routes.ts'
@@ -160,6 +161,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   })
   const deciding = withDeciding({ store, audit, keys, source, devices, log })
   actionRoutes(app, { ...deciding, cursors })
+  batchRoutes(app, deciding)
   alertRoutes(app, { ...deciding, cursors })
   investigationRoutes(app, { ...deciding, cursors })
   groupRoutes(app, deciding)

@@ -4,7 +4,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Kysely, Transaction } from 'kysely'
 import * as z from 'zod'
 import { errorCodes, RecourseError } from '../../protocol/errors.ts'
-import { type ActionId, actionId, batchId } from '../../protocol/ids.ts'
+import { type ActionId, actionId } from '../../protocol/ids.ts'
 import { comment } from '../../protocol/mandate.ts'
 import { preview } from '../../protocol/outcome.ts'
 import { callerOf } from '../http/access.ts'
@@ -12,7 +12,6 @@ import { answerOnce } from '../http/answer-once.ts'
 import { seenBy } from '../people/scope.ts'
 import type { Schema } from '../store/schema.ts'
 import { sendOut } from './at-hand.ts'
-import { batchView, viewBatch } from './batches.ts'
 import { cancelAction } from './cancel.ts'
 import { catalogueView, viewCatalogue } from './catalogue.ts'
 import type { Cursors } from './cursor.ts'
@@ -257,19 +256,6 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
       },
     },
     async (request) => inForceNow(reader(request), cursors, source.nowMs(), request.query),
-  )
-
-  app.get(
-    '/v1/batches/:id',
-    {
-      schema: {
-        tags: ['actions'],
-        summary: 'How far a batch is',
-        params: z.strictObject({ id: batchId }),
-        response: { 200: batchView },
-      },
-    },
-    async (request) => viewBatch(seen(request), request.params.id),
   )
 }
 

@@ -62,7 +62,22 @@ const commands: { readonly [route: string]: readonly string[] } = {
   'POST /v1/actions/undo': ['undo', id, ...why],
   'POST /v1/previews': ['preview', 'undo', id],
   'GET /v1/in-force': ['in-force'],
+  'POST /v1/batches': [
+    'propose',
+    'quarantine-file',
+    '--devices-from',
+    'DEVICES',
+    '--path',
+    '/x',
+    '--sha256',
+    aHash,
+    ...why,
+  ],
   'GET /v1/batches/:id': ['batch', id],
+  'POST /v1/batches/:id/approve': ['batch', 'approve', 'BATCH', ...why],
+  'POST /v1/batches/:id/reject': ['batch', 'reject', 'BATCH', ...why],
+  'POST /v1/batches/:id/cancel': ['batch', 'cancel', 'BATCH', ...why],
+  'POST /v1/batches/:id/undo': ['batch', 'undo', 'BATCH', ...why],
   'GET /v1/devices': ['devices'],
   'PATCH /v1/devices/:id': ['devices', 'change', 'web-01', '--tags', 'pci'],
   'POST /v1/devices/:id/revoke': ['devices', 'revoke', 'web-01', ...why],
@@ -147,6 +162,7 @@ let server: TestServer
 let terminal: Terminal
 let relay: Server
 let action = ''
+let batch = ''
 beforeAll(async () => {
   server = await startTestServer({ separationOfDuties: false, deviceRoutes: true })
   terminal = await openTerminal(server, permissions)
@@ -176,7 +192,10 @@ beforeAll(async () => {
   await letIn(server, { name: 'web-01' })
   await terminal.recourse('groups', 'create', 'Web', ...rule, '--level', 'none')
   const asked = ['propose', 'quarantine-file', '--device', 'web-01', '--path', '/y', '--sha256', aHash, ...why]
-  action = (await terminal.json<{ id: string }[]>(...asked))[0]?.id ?? ''
+  const [first] = await terminal.json<{ id: string; batch: string }[]>(...asked)
+  action = first?.id ?? ''
+  batch = first?.batch ?? ''
+  terminal.file('devices.txt', 'web-01\n')
   const taken = ['propose', 'quarantine-file', '--device', 'web-01', '--path', '/z', '--sha256', aHash, ...why]
   await terminal.json(...taken, '--approve')
   await server.fleet.settle()
@@ -203,6 +222,8 @@ test.each(Object.entries(commands))('[API3] %s is called by a command', async (r
     EVIDENCE: `${terminal.folder}/evidence.json`,
     ALERTS: `${terminal.folder}/alerts.jsonl`,
     ACTION: action,
+    BATCH: batch,
+    DEVICES: `${terminal.folder}/devices.txt`,
   }
   seen.clear()
   terminal.types(route === 'POST /v1/me/password' ? 'not the password' : testPassword, 'another password')

@@ -3,6 +3,7 @@ import { accountCommands } from './commands/account.ts'
 import { actionCommands } from './commands/actions.ts'
 import { alertCommands } from './commands/alerts.ts'
 import { auditCommands } from './commands/audit.ts'
+import { batchCommands } from './commands/batches.ts'
 import { decideCommands } from './commands/decide.ts'
 import { deviceCommands } from './commands/devices.ts'
 import { groupCommands } from './commands/groups.ts'
@@ -58,6 +59,7 @@ export async function run(
     deviceCommands,
     proposeCommands,
     decideCommands,
+    batchCommands,
     actionCommands,
     alertCommands,
     investigationCommands,

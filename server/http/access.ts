@@ -99,7 +99,12 @@ export const access: { readonly [route: string]: readonly [Rule, Reach] } = {
   'POST /v1/previews': ['respond-or-approve', 'scoped'],
   'GET /v1/in-force': ['view', 'scoped'],
   'GET /v1/summary': ['view', 'scoped'],
+  'POST /v1/batches': ['respond', 'scoped'],
   'GET /v1/batches/:id': ['view', 'scoped'],
+  'POST /v1/batches/:id/approve': ['approve', 'scoped'],
+  'POST /v1/batches/:id/reject': ['approve', 'scoped'],
+  'POST /v1/batches/:id/cancel': ['respond-or-approve', 'scoped'],
+  'POST /v1/batches/:id/undo': ['respond', 'scoped'],
 
   'GET /v1/devices': ['view', 'scoped'],
   'GET /v1/devices/:id': ['view', 'scoped'],

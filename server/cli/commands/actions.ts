@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander'
 import * as z from 'zod'
-import { batchView } from '../../actions/batches.ts'
 import { inForcePage } from '../../actions/in-force.ts'
 import { actionView } from '../../actions/views.ts'
 import type { Context } from '../context.ts'
@@ -89,20 +88,6 @@ export function actionCommands(program: Command, context: Context): void {
       const controlPlane = context.controlPlane()
       await writeBody(await controlPlane.fetch(`/v1/actions.${format}?${await queryOf(controlPlane, options)}`), file)
       show(screen, { file, format }, () => `Written to ${file}.`)
-    })
-
-  program
-    .command('batch <id>')
-    .description('how far actions are that were decided together')
-    .action(async (id: string) => {
-      const found = await context.controlPlane().get(`/v1/batches/${encodeURIComponent(id)}`, batchView)
-      show(screen, found, () =>
-        [
-          `${found.kind} ${found.action}, asked by ${plainText(found.requestedBy)}: ${plainText(found.comment)}`,
-          `  ${found.succeeded} of ${found.total} succeeded, ${found.waiting} not ended yet`,
-          ...found.reasons.map((it) => `  ${it.count} ${it.status}: ${it.code}`),
-        ].join('\n'),
-      )
     })
 
   program

@@ -47,9 +47,12 @@ export async function allDevices(controlPlane: ControlPlane): Promise<Device[]> 
 
 /** Devices by id or by name; a name that is not there, or is there twice, is an answer and not a guess. */
 export async function findDevices(controlPlane: ControlPlane, named: readonly string[]): Promise<Device[]> {
-  const all = await allDevices(controlPlane)
+  const all = new Map<string, Device[]>()
+  for (const it of await allDevices(controlPlane)) {
+    for (const key of new Set<string>([it.id, it.name])) all.set(key, [...(all.get(key) ?? []), it])
+  }
   return named.map((text) => {
-    const found = all.filter(({ id, name }) => id === text || name === text)
+    const found = all.get(text) ?? []
     if (found.length > 1)
       throw new CliFailure(exitCodes.usage, `${text} is the name of ${found.length} devices; give the id`)
     const [only] = found

@@ -4,17 +4,20 @@ import * as z from 'zod'
 import { actionNames, specOf } from '../../../protocol/actions/index.ts'
 import { preview } from '../../../protocol/outcome.ts'
 import { actionView } from '../../actions/views.ts'
+import { batchAsked } from '../../actions/whole-batch.ts'
 import type { Context } from '../context.ts'
 import { CliFailure, exitCodes } from '../control-plane.ts'
 import { flagsOf, type Given, paramsFrom } from '../param-flags.ts'
 import { actionHead, actionRow, previewText, show, table } from '../show.ts'
+import { askedText } from './batches.ts'
 import { findDevices } from './devices.ts'
-import { failUnlessSucceeded, waitForEnd } from './wait.ts'
+import { failUnlessBatchSucceeded, failUnlessSucceeded, waitForBatch, waitForEnd } from './wait.ts'
 
 const requested = z.object({ actions: z.array(actionView.extend({ alreadyOpen: z.boolean() })) })
 
 interface ProposeOptions {
-  readonly device: string[]
+  readonly device?: string[]
+  readonly devicesFrom?: string
   readonly comment: string
   readonly until?: string
   readonly approve?: true
@@ -29,7 +32,8 @@ export function proposeCommands(program: Command, context: Context): void {
     const spec = specOf(name)
 
     withParams(propose.command(name), name)
-      .requiredOption('--device <name...>', 'name or id; several for a batch')
+      .option('--device <name...>', 'name or id; several for a batch')
+      .option('--devices-from <file>', 'a file with a name or id on each line, - for standard input; up to 10,000')
       .requiredOption('--comment <why>', 'why; it stays with the action for ever')
       .option('--until <time>', 'end the effect by itself then, such as 2026-12-24T18:00')
       .option('--approve', 'approve at once, where the rules let you')
@@ -37,13 +41,21 @@ export function proposeCommands(program: Command, context: Context): void {
       .action(async (options: ProposeOptions & Given) => {
         const controlPlane = context.controlPlane()
         const params = readParams(name, options)
-        const devices = (await findDevices(controlPlane, options.device)).map(({ id }) => id)
+        const devices = (await findDevices(controlPlane, namesOf(options))).map(({ id }) => id)
         const wish = {
           action: name,
           targets: [{ devices, params }],
           comment: options.comment,
           ...(options.until === undefined ? {} : { until: readTime(options.until) }),
           approve: options.approve ?? false,
+        }
+        if (options.devicesFrom !== undefined) {
+          const asked = await controlPlane.post('/v1/batches', wish, batchAsked)
+          const open = options.wait ? asked.batch : null
+          const after = open === null ? asked.batch : await waitForBatch(controlPlane, open.id)
+          show(context.screen, { ...asked, batch: after }, () => askedText({ ...asked, batch: after }))
+          if (open !== null && after !== null) failUnlessBatchSucceeded(after)
+          return
         }
         const answer = await controlPlane.post('/v1/actions', wish, requested)
         const ids = answer.actions.map(({ id }) => id)
@@ -83,6 +95,15 @@ export function proposeCommands(program: Command, context: Context): void {
       show(context.screen, found, () => previewText(found))
       if (found.answer === 'refused') throw new CliFailure(exitCodes.refused, '')
     })
+}
+
+/** The devices that are named at the terminal, or in a file where they are too many for it. */
+function namesOf({ device = [], devicesFrom }: Pick<ProposeOptions, 'device' | 'devicesFrom'>): string[] {
+  const lines = devicesFrom === undefined ? [] : readFileSync(devicesFrom === '-' ? 0 : devicesFrom, 'utf8').split('\n')
+  const named = [...device, ...lines.map((line) => line.trim()).filter((line) => line !== '')]
+  if (named.length === 0)
+    throw new CliFailure(exitCodes.usage, 'name a device with --device, or many with --devices-from')
+  return named
 }
 
 /** Commander names options in camel case; the flags of the spec are looked up by that name. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ActionId } from '../../../protocol/ids.ts'
+import type { ActionId, BatchId } from '../../../protocol/ids.ts'
 import { hasEnded } from '../../../protocol/status.ts'
+import { type BatchView, batchView } from '../../actions/batches.ts'
 import { type ActionView, actionView } from '../../actions/views.ts'
 import { CliFailure, type ControlPlane, exitCodes } from '../control-plane.ts'
 
@@ -18,6 +19,20 @@ export async function waitForEnd(controlPlane: ControlPlane, ids: readonly Actio
     ended.push(now)
   }
   return ended
+}
+
+/** The batch once all of it has ended. */
+export async function waitForBatch(controlPlane: ControlPlane, id: BatchId): Promise<BatchView> {
+  let now = await controlPlane.get(`/v1/batches/${id}`, batchView)
+  while (now.waiting > 0) {
+    await sleep(askAgainMs)
+    now = await controlPlane.get(`/v1/batches/${id}`, batchView)
+  }
+  return now
+}
+
+export function failUnlessBatchSucceeded({ total, succeeded }: BatchView): void {
+  if (succeeded < total) throw new CliFailure(exitCodes.refused, `${total - succeeded} of ${total} did not succeed`)
 }
 
 export function failUnlessSucceeded(actions: readonly ActionView[]): void {
