@@ -42,6 +42,19 @@ const heard = (socket: Socket, bytes: number): Promise<string> =>
   })
 
 describe('[SIM1] the network between', () => {
+  test('a site that vanishes while a device is about to connect keeps nobody waiting, and lets it in later', async () => {
+    const door = relay.door(address)
+    const unlocking = door.unlock()
+    await Promise.resolve()
+    door.setReach('swallows')
+    await unlocking
+    door.setReach('open')
+    await door.unlock()
+    const there = nextArrival()
+    call()
+    expect((await there).remoteAddress).toBe(address)
+  })
+
   test('each device comes from an address of its own, and bytes pass in order through latency', async () => {
     const door = relay.door(address, { latencyMs: 3, jitterMs: 8 })
     await door.unlock()

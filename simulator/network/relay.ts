@@ -95,6 +95,7 @@ export async function openRelay({ random, to, atOnce = handshakesAtOnce }: Relay
     let listening: Server | null = null
     let line: Line | null = null
     let closed = false
+    const refuses = () => reach === 'refuses'
 
     const enter = (near: Socket) => {
       keep(near)
@@ -128,10 +129,11 @@ export async function openRelay({ random, to, atOnce = handshakesAtOnce }: Relay
     }
     const door: Door = {
       async unlock() {
-        if (listening !== null || reach === 'refuses') return
+        if (listening !== null || refuses()) return
         // What is swallowed costs nobody a handshake.
         if (reach === 'open' && !(await turn.begin())) return
-        if (closed || listening !== null) return
+        if (closed || refuses()) return turn.end()
+        if (listening !== null) return
         const server = createServer((socket) => {
           lock()
           enter(socket)
@@ -139,6 +141,8 @@ export async function openRelay({ random, to, atOnce = handshakesAtOnce }: Relay
         server.on('error', () => undefined)
         listening = server
         await listen(server, port, address)
+        // Locked before it was open, it may have opened all the same.
+        if (listening !== server) server.close()
       },
       letNext: () => turn.end(),
       cut() {
@@ -282,6 +286,8 @@ export const isLoopback = (host: string): boolean => host === 'localhost' || hos
 const listen = (server: Server, port: number, host: string): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once('error', reject)
+    // One that is closed before it listens never says that it does.
+    server.once('close', resolve)
     server.listen(port, host, () => {
       server.off('error', reject)
       resolve()
