@@ -1,5 +1,5 @@
 import { createHash, scrypt } from 'node:crypto'
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { decode, encode } from '../../protocol/codec.ts'
 import type { DeviceId } from '../../protocol/ids.ts'
 import { type BreakGlassGrant, breakGlassBytes, breakGlassGrant, type Signed, signed } from '../../protocol/mandate.ts'
@@ -21,12 +21,20 @@ export interface BreakGlass {
    * The grant a device of this protocol should hold now; made when there is none, when half its life is over, or when its code was shown.
    * `sent`: it was sent to the device before.
    */
-  grantFor(device: DeviceId, protocol: number): Promise<{ id: string; grant: Signed; sent: boolean }>
+  grantFor(
+    device: DeviceId,
+    protocol: number,
+    /** The newest one where it has just been read; undefined to look for it. */
+    newest?: KeptGrant | null,
+  ): Promise<{ id: string; grant: Signed; sent: boolean }>
   /** The device has been sent it. */
   sent(id: string): Promise<void>
   /** The codes that may open the device now, newest first; each showing is written down. Null when there is no such device. */
   reveal(device: DeviceId, actor: string): Promise<RevealedCode[] | null>
 }
+
+/** A grant as it is kept, without its code. */
+export type KeptGrant = Pick<Selectable<BreakGlassTable>, 'id' | 'grant' | 'expires_at' | 'sent_at' | 'revealed_at'>
 
 export interface RevealedCode {
   /** Four groups of five. */
@@ -41,13 +49,14 @@ const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const codeLength = 20
 const cost = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1_048_576 }
 
-const newest = prepare<{ device: DeviceId }, Selectable<BreakGlassTable>>((db, slot) =>
+const newestOf = prepare<{ device: DeviceId }, KeptGrant>((db, slot) =>
   db
     .selectFrom('break_glass')
-    .selectAll()
+    .select(['id', 'grant', 'expires_at', 'sent_at', 'revealed_at'])
     .where('device_id', '=', slot('device'))
     .orderBy('not_before', 'desc')
-    .limit(1),
+    // Written out: a bound limit has SQLite compile the statement at every run.
+    .limit(sql.lit(1)),
 )
 
 type Deps = Pick<DeviceDeps, 'store' | 'keys' | 'sealer' | 'audit' | 'source' | 'settings'>
@@ -58,8 +67,8 @@ export function createBreakGlass(deps: Deps): BreakGlass {
   let line: Promise<unknown> = Promise.resolve()
 
   /** The newest one as it was sent, when it is still the one to have. */
-  function serving(row: Selectable<BreakGlassTable> | undefined, protocol: number) {
-    if (row === undefined || row.revealed_at !== null) return null
+  function serving(row: KeptGrant | null | undefined, protocol: number) {
+    if (row === undefined || row === null || row.revealed_at !== null) return null
     if (row.expires_at - nowMs() <= settings.breakGlassLifeMs / 2) return null
     const found = asSent(row)
     return protocol >= 2 || breakGlassGrant.parse(decode(found.grant.body)).v === 1 ? found : null
@@ -68,7 +77,7 @@ export function createBreakGlass(deps: Deps): BreakGlass {
   async function make(device: DeviceId, protocol: number) {
     const { code, grant } = await newGrant(deps, device, protocol)
     return store.write(async (transaction) => {
-      const found = serving(await newest.first(transaction, { device }), protocol)
+      const found = serving(await newestOf.first(transaction, { device }), protocol)
       if (found !== null) return found
       const signature = deps.keys.mandate().sign('breakGlass', encode(grant))
       const row: BreakGlassTable = {
@@ -93,14 +102,16 @@ export function createBreakGlass(deps: Deps): BreakGlass {
 
   /** One after the other. What was made in the meantime saves the work. */
   function makeInLine(device: DeviceId, protocol: number) {
-    const made = line.then(async () => serving(await newest.own(store, { device }), protocol) ?? make(device, protocol))
+    const made = line.then(
+      async () => serving(await newestOf.own(store, { device }), protocol) ?? make(device, protocol),
+    )
     line = made.catch(() => undefined)
     return made
   }
 
   return {
-    async grantFor(device, protocol) {
-      const found = serving(await newest.own(store, { device }), protocol)
+    async grantFor(device, protocol, newest) {
+      const found = serving(newest === undefined ? await newestOf.own(store, { device }) : newest, protocol)
       return found ?? (protocol >= 2 ? make(device, protocol) : makeInLine(device, protocol))
     },
     async sent(id) {
@@ -143,7 +154,7 @@ export function createBreakGlass(deps: Deps): BreakGlass {
 
 const purposeOf = (grantId: string) => `break-glass ${grantId}`
 
-const asSent = (row: Selectable<BreakGlassTable>) => ({
+const asSent = (row: KeptGrant) => ({
   id: row.id,
   grant: signed.parse(decode(new Uint8Array(row.grant))),
   sent: row.sent_at !== null,

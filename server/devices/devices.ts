@@ -5,6 +5,7 @@ import type { DeviceFacts, InForceEntry } from '../../protocol/messages.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
 import { prepare } from '../store/prepared.ts'
 import type { DeviceTable } from '../store/schema.ts'
+import type { KeptGrant } from './break-glass.ts'
 import { readCertificateRequest } from './certificate-request.ts'
 import type { DeviceDeps } from './deps.ts'
 import { insertCertificate } from './enrol.ts'
@@ -161,16 +162,39 @@ export interface Admitted {
   readonly stored: number
   /** What it last said of itself, as it is kept. */
   readonly facts: string
+  /** The newest break-glass grant it has, or null. */
+  readonly grant: KeptGrant | null
 }
 
+/** One question for all of it: a storm of connections is made of questions. */
 const admitting = prepare<
   { id: DeviceId; serial: string },
-  Pick<DeviceTable, 'status' | 'stored_sequence' | 'facts'> & { device_id: DeviceId | null; revoked_at: number | null }
+  Pick<DeviceTable, 'status' | 'stored_sequence' | 'facts'> & {
+    device_id: DeviceId | null
+    revoked_at: number | null
+    grant_id: string | null
+    grant_body: Uint8Array | null
+    grant_expires_at: number | null
+    grant_sent_at: number | null
+    grant_revealed_at: number | null
+  }
 >((db, slot) =>
   db
     .selectFrom('device')
     .leftJoin('certificate', (join) => join.on('serial', '=', slot('serial')))
-    .select(['status', 'stored_sequence', 'facts', 'certificate.device_id', 'revoked_at'])
+    .leftJoin('break_glass as grant', (join) =>
+      join.on('grant.id', '=', (its) =>
+        its
+          .selectFrom('break_glass as newest')
+          .select('newest.id')
+          .whereRef('newest.device_id', '=', 'device.id')
+          .orderBy('newest.not_before', 'desc')
+          .limit(sql.lit(1)),
+      ),
+    )
+    .select(['status', 'stored_sequence', 'facts', 'certificate.device_id', 'certificate.revoked_at'])
+    .select(['grant.id as grant_id', 'grant.grant as grant_body', 'grant.expires_at as grant_expires_at'])
+    .select(['grant.sent_at as grant_sent_at', 'grant.revealed_at as grant_revealed_at'])
     .where('device.id', '=', slot('id')),
 )
 
@@ -185,7 +209,14 @@ export async function admitDevice(
   if (found.status !== 'active') return 'device_revoked'
   // A certificate that is not written down here was issued after the backup this database may have been restored from.
   if (found.device_id !== null && (found.device_id !== id || found.revoked_at !== null)) return 'device_revoked'
-  return { stored: found.stored_sequence, facts: found.facts }
+  const { grant_id: grantId, grant_body: grant, grant_expires_at: expires_at } = found
+  const kept = { sent_at: found.grant_sent_at, revealed_at: found.grant_revealed_at }
+  return {
+    stored: found.stored_sequence,
+    facts: found.facts,
+    grant:
+      grantId === null || grant === null || expires_at === null ? null : { id: grantId, grant, expires_at, ...kept },
+  }
 }
 
 /** Goes on after reports that nobody has any more, and writes down that there is a hole. */

@@ -1,5 +1,6 @@
 import type { DeviceId } from '../../protocol/ids.ts'
 import type { Source } from '../source.ts'
+import { prepare } from '../store/prepared.ts'
 import type { Store } from '../store/store.ts'
 
 /** When each device was last heard of. Kept in memory and written in batches: ten thousand heartbeats are one commit. */
@@ -9,6 +10,13 @@ export interface Presence {
   flush(): Promise<void>
 }
 
+const lastSeen = prepare<{ device: DeviceId; at: number }>((db, slot) =>
+  db
+    .updateTable('device')
+    .set({ last_seen_at: slot('at') })
+    .where('id', '=', slot('device')),
+)
+
 export function createPresence({ store, source }: { store: Store; source: Source }): Presence {
   let unwritten = new Map<DeviceId, number>()
   return {
@@ -17,12 +25,9 @@ export function createPresence({ store, source }: { store: Store; source: Source
     },
     async flush() {
       if (unwritten.size === 0) return
-      const batch = unwritten
+      const batch = Array.from(unwritten, ([device, at]) => ({ device, at }))
       unwritten = new Map()
-      await store.write(async (transaction) => {
-        for (const [id, at] of batch)
-          await transaction.updateTable('device').set({ last_seen_at: at }).where('id', '=', id).execute()
-      })
+      await store.write((transaction) => lastSeen.many(transaction, batch))
     },
   }
 }

@@ -24,8 +24,13 @@ export interface Desk {
   /** Reports after `stored` and up to `upTo` will never come. */
   lost(device: DeviceId, stored: number, upTo: number): Promise<void>
   revoked(): Promise<{ serial: string; at: number }[]>
-  /** Sends the break-glass grant that the device should hold now; `send` says whether it went out. */
-  giveGrant(device: DeviceId, protocol: number, send: (grant: Signed) => boolean): Promise<void>
+  /** Sends the break-glass grant that the device should hold now; `send` says whether it went out, `newest` is what {@link admit} has just found. */
+  giveGrant(
+    device: DeviceId,
+    protocol: number,
+    send: (grant: Signed) => boolean,
+    newest?: Admitted['grant'],
+  ): Promise<void>
   readonly presence: Presence
   /** A device came or went. */
   changed(device: DeviceId): void
@@ -37,8 +42,8 @@ export const createDesk = (deps: DeviceDeps, breakGlass: BreakGlass, presence: P
   renew: (device, csr) => renewCertificate(deps, device, csr),
   lost: (device, stored, upTo) => skipReports(deps, device, stored, upTo),
   revoked: () => revokedCertificates(deps),
-  giveGrant: async (device, protocol, send) => {
-    const { id, grant, sent } = await breakGlass.grantFor(device, protocol)
+  giveGrant: async (device, protocol, send, newest) => {
+    const { id, grant, sent } = await breakGlass.grantFor(device, protocol, newest)
     if (send(grant) && !sent) await breakGlass.sent(id)
   },
   presence,

@@ -8,6 +8,7 @@ import type { Order, Signed } from '../../protocol/mandate.ts'
 import type { DeviceMessage, ServerMessage } from '../../protocol/messages.ts'
 import type { Preview } from '../../protocol/outcome.ts'
 import { agreeOn } from '../../protocol/version.ts'
+import type { Admitted } from '../devices/devices.ts'
 import { Allowance } from './allowance.ts'
 import { ContentLine } from './content-line.ts'
 import { Dispatch } from './dispatch.ts'
@@ -212,7 +213,7 @@ export class Session {
     if (this.#phase !== 'admitting') return
     if (typeof admitted === 'string') return this.end('revoked', 'device_revoked')
     const failed = (failure: unknown) => this.#fault(failure)
-    const { stored, facts } = admitted
+    const { stored, facts, grant } = admitted
     this.#intake = new Intake(
       {
         device,
@@ -248,7 +249,7 @@ export class Session {
     desk.presence.seen(device)
     this.#heartbeat()
     for (const statement of await actions.keyStatements()) this.send({ type: 'key', statement })
-    this.#giveGrant()
+    this.#giveGrant(grant)
     await desk.takeFacts(device, hello.facts, facts)
     // Looked at after the device counts as open: an order of later than this nudges it.
     const awaited = await actions.isAwaited(device)
@@ -258,11 +259,11 @@ export class Session {
   }
 
   /** Sees to it that the device holds a break-glass grant that is good for long; at each connection, and daily while it lasts. */
-  #giveGrant(): void {
+  #giveGrant(newest?: Admitted['grant']): void {
     const { desk, monotonicMs } = this.#deps
     this.#grantAt = monotonicMs()
     const send = (grant: Signed) => this.send({ type: 'break-glass', grant })
-    desk.giveGrant(this.peer.device, this.#protocol, send).catch((failure: unknown) => this.#fault(failure))
+    desk.giveGrant(this.peer.device, this.#protocol, send, newest).catch((failure: unknown) => this.#fault(failure))
   }
 
   #report({ sequence, report }: Extract<DeviceMessage, { type: 'report' }>, bytes: number): void {
