@@ -14,7 +14,8 @@ type Described = Pick<Selectable<BatchTable>, 'id' | 'kind' | 'action' | 'commen
  */
 export function contentHash(batch: Described, rows: readonly BatchMember[]): string {
   const sum = createHash('sha256')
-  let [text, end] = around(batch)
+  const [start, end] = around(batch)
+  let text = start
   let first = true
   for (const row of rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
     text += first ? memberText(row) : `,${memberText(row)}`

@@ -77,6 +77,20 @@ test('[API3] [AUD2] the history is filtered on a screen and written to files, wi
   expect(await recourse('export', `${terminal.folder}/no/such/place`)).toMatchObject({ code: 1, out: '' })
 })
 
+test('[API3] the history of a stretch of time, from either end', async () => {
+  const [first] = await terminal.json<Row[]>(...quarantine('web-01', '/tmp/a', same))
+  server.source.advance(3_600_000)
+  const between = new Date(server.source.nowMs()).toISOString()
+  const [second] = await terminal.json<Row[]>(...quarantine('web-02', '/tmp/b', other))
+  const ids = async (...filters: string[]) =>
+    (await terminal.json<{ items: Row[] }>('history', ...filters)).items.map((it) => it.id)
+  expect(await ids('--order', 'oldest')).toEqual([first?.id, second?.id])
+  expect(await ids('--from', between)).toEqual([second?.id])
+  expect(await ids('--to', between)).toEqual([first?.id])
+  expect(await ids('--decided-from', between, '--decided-to', '2096-01-01')).toEqual([second?.id])
+  expect(await recourse('history', '--from', 'yesterday')).toMatchObject({ code: 2, out: '' })
+})
+
 test('[API3] [POL2] why automation asked is answered from a terminal', async () => {
   await bring(server, fileAlert('web-01', 'malicious', '/tmp/evil'))
   const [pending] = (await terminal.json<{ items: Row[] }>('pending')).items

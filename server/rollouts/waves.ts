@@ -1,7 +1,7 @@
 import type { Kysely, Selectable, Transaction } from 'kysely'
 import { RecourseError } from '../../protocol/errors.ts'
 import type { BatchId } from '../../protocol/ids.ts'
-import { hasEnded, type Status } from '../../protocol/status.ts'
+import type { Status } from '../../protocol/status.ts'
 import { withdrawAll } from '../actions/cancel.ts'
 import { contentHash } from '../actions/content-hash.ts'
 import type { ActionDeps } from '../actions/deps.ts'

@@ -1,10 +1,9 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import * as z from 'zod'
 import { inForcePage } from '../../actions/in-force.ts'
 import { actionView } from '../../actions/views.ts'
 import type { Context } from '../context.ts'
 import type { ControlPlane } from '../control-plane.ts'
-import { plainText } from '../plain-text.ts'
 import { actionHead, actionRow, actionText, show, table, time } from '../show.ts'
 import { findDevices } from './devices.ts'
 import { writeBody } from './write-body.ts'
@@ -21,10 +20,22 @@ interface ListOptions {
   readonly cursor?: string
 }
 
+/** A moment as people write it, as the API wants it. */
+const moment = (text: string): string => {
+  const at = Date.parse(text)
+  if (Number.isNaN(at))
+    throw new InvalidArgumentError('A day such as 2026-11-18, or a moment such as 2026-11-18T14:00Z.')
+  return String(at)
+}
+
 /** The filters of the action center, by their names in the API. */
 const withFilters = (command: Command): Command =>
   command
     .option('--window <name>', 'day, week, month or six-months')
+    .option('--from <time>', 'asked for then or later; a day begins at midnight UTC', moment)
+    .option('--to <time>', 'asked for before then', moment)
+    .option('--decided-from <time>', 'decided then or later', moment)
+    .option('--decided-to <time>', 'decided before then', moment)
     .option('--status <names>', 'one or several, separated by commas')
     .option('--effect <names>', 'one or several, separated by commas')
     .option('--action <names>', 'one or several, separated by commas')
@@ -70,12 +81,14 @@ export function actionCommands(program: Command, context: Context): void {
   program
     .command('pending')
     .description('what waits for a decision')
+    .addOption(new Option('--order <name>', 'which comes first').choices(['newest', 'oldest']))
     .option('--limit <n>', 'rows', '50')
     .option('--cursor <text>', 'go on where the last answer ended')
     .action((options: ListOptions) => list({ ...options, status: 'pending-approval' }, 'Nothing waits for a decision.'))
 
   withFilters(program.command('history'))
     .description('what was asked for and what became of it, newest first')
+    .addOption(new Option('--order <name>', 'which comes first').choices(['newest', 'oldest']))
     .option('--limit <n>', 'rows', '50')
     .option('--cursor <text>', 'go on where the last answer ended')
     .action((options: ListOptions) => list(options, 'Nothing.'))
