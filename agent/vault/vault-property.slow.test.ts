@@ -45,10 +45,7 @@ test('[UND3] whatever a file is like, taking and restoring it changes nothing', 
       const { machine } = scene
       for (const [index, { size, filling, hole, folder, marks: all }] of files.entries()) {
         const path = `${folder}/${index}`
-        machine.writeFile(
-          path,
-          Uint8Array.from({ length: size }, (_, at) => filling[at % filling.length] ?? 0),
-        )
+        machine.writeFile(path, Buffer.alloc(size, filling))
         if (hole !== null) machine.writeAt(path, filling, size + hole * 4096)
         machine.change(path, all)
       }
