@@ -13,10 +13,11 @@ export interface ActionReader {
   readonly all: Kysely<Schema>
 }
 
-/** A filter at a moment, as its window moves with the clock. */
+/** A filter at a moment, as its window moves with the clock. The list is newest first, unless it is read the other way round. */
 export interface Wanted {
   readonly filter: HistoryFilter
   readonly now: number
+  readonly oldestFirst?: boolean
 }
 
 export const stepRows = 2_000
@@ -28,7 +29,7 @@ export type ListedRow = Omit<ActionRow, 'leaf' | 'proof'>
 
 export interface Reading {
   readonly rows: ListedRow[]
-  /** Everything newer than this has been looked at; null when that is everything. */
+  /** Everything before this, in the order of the list, has been looked at; null when that is everything. */
   readonly reached: Place | null
 }
 
@@ -67,7 +68,7 @@ function driversFor({ filter }: Wanted): readonly [Driver, ...Driver[]] {
   return first === undefined ? [byTime] : [first, ...rest]
 }
 
-/** The driver whose step reaches furthest back, and how far where that had to be found out. */
+/** The driver whose step reaches furthest, and how far where that had to be found out. */
 export async function driverFor(
   reader: ActionReader,
   wanted: Wanted,
@@ -80,12 +81,12 @@ export async function driverFor(
   for (const driver of [first, ...rest]) {
     const end = await endOfStep(reader, wanted, driver, after, most)
     if (end === null) return { driver, end }
-    if (best === null || end < best.end) best = { driver, end }
+    if (best === null || (wanted.oldestFirst ? end > best.end : end < best.end)) best = { driver, end }
   }
   return best ?? { driver: first }
 }
 
-/** The moment before which a step of this driver looks at nothing; null when it comes to the end. Read from the index alone. */
+/** The moment beyond which a step of this driver looks at nothing; null when it comes to the end. Read from the index alone. */
 export async function endOfStep(
   { all }: ActionReader,
   wanted: Wanted,
@@ -94,31 +95,43 @@ export async function endOfStep(
   most = stepRows,
 ): Promise<number | null> {
   const each = Math.ceil(most / ranges.length)
-  let end: number | null = null
+  const ends: number[] = []
   for (const range of ranges) {
     const row = await all
       .selectFrom('action')
       .select('created_at')
       .where(range)
       .where((it) => it.and(between(wanted, after, null)))
-      .orderBy('created_at', 'desc')
-      .orderBy('id', 'desc')
+      .orderBy('created_at', directionOf(wanted))
+      .orderBy('id', directionOf(wanted))
       .limit(1)
       .offset(each)
       .executeTakeFirst()
-    if (row !== undefined) end = Math.max(end ?? 0, row.created_at)
+    if (row !== undefined) ends.push(row.created_at)
   }
-  return end
+  if (ends.length === 0) return null
+  return wanted.oldestFirst ? Math.min(...ends) : Math.max(...ends)
 }
 
-/** The first of what was found down to an end, in their order and each once. */
-export function readingOf(found: readonly ListedRow[], end: number | null, limit: number): Reading {
+export const directionOf = ({ oldestFirst }: Wanted): 'asc' | 'desc' => (oldestFirst ? 'asc' : 'desc')
+
+/** The first of what was found up to an end, in their order and each once. */
+export function readingOf(
+  { oldestFirst }: Wanted,
+  found: readonly ListedRow[],
+  end: number | null,
+  limit: number,
+): Reading {
   const once = [...new Map(found.map((row) => [row.id, row])).values()]
-  const rows = once.sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1)).slice(0, limit)
+  const newest = once.sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1))
+  const rows = (oldestFirst ? newest.reverse() : newest).slice(0, limit)
   const last = rows.length === limit ? rows.at(-1) : undefined
   if (last !== undefined) return { rows, reached: [last.created_at, last.id] }
-  return { rows, reached: end === null ? null : [end, ''] }
+  return { rows, reached: end === null ? null : [end, oldestFirst ? afterEveryId : ''] }
 }
+
+/** No id begins like this, and none comes after it. */
+const afterEveryId = '~'
 
 export const listedColumns = [
   'id',
@@ -167,16 +180,40 @@ export const isSieved = ({ seen, all }: ActionReader, { filter }: Wanted, { colu
   filter.search !== undefined ||
   filter.group !== undefined ||
   filter.sha256 !== undefined ||
+  filter.decidedFrom !== undefined ||
+  filter.decidedTo !== undefined ||
   (filter.effect !== undefined && !holdsEffects(filter.effect, column)) ||
   columnNames.some((name) => filter[name] !== undefined && name !== column)
 
-/** Newer than the end of a step or of the window, and after a place. `[at, '']` is the place after every row of that moment. */
-export function between({ filter, now }: Wanted, after: Place | null, end: number | null) {
+/** Since when, and before when, what the filter lets through was asked for. Nothing is decided before it is asked for. */
+export function boundsOf({ filter: { window, from, to, decidedTo }, now }: Wanted) {
+  const sinces = [window === undefined ? undefined : now - windows[window], from].filter((it) => it !== undefined)
+  const befores = [to, decidedTo].filter((it) => it !== undefined)
+  return {
+    since: sinces.length === 0 ? null : Math.max(...sinces),
+    before: befores.length === 0 ? null : Math.min(...befores),
+  }
+}
+
+/**
+ * Within the bounds of the filter, up to the end of a step, and after a place: one bound at each end, so that the index is entered where
+ * the step begins. Newest first, `[at, '']` is the place after every row of that moment; {@link afterEveryId} is it oldest first.
+ */
+export function between(wanted: Wanted, after: Place | null, end: number | null) {
+  const { since, before } = boundsOf(wanted)
   const found: RawBuilder<SqlBool>[] = []
-  const oldest = filter.window === undefined ? null : now - windows[filter.window]
-  if (end !== null) found.push(sql<SqlBool>`action.created_at >= ${end}`)
-  else if (oldest !== null) found.push(sql<SqlBool>`action.created_at >= ${oldest}`)
-  if (after !== null) found.push(sql<SqlBool>`(action.created_at, action.id) < (${after[0]}, ${after[1]})`)
+  const place = after === null ? null : sql`(${after[0]}, ${after[1]})`
+  if (wanted.oldestFirst) {
+    if (place !== null) found.push(sql<SqlBool>`(action.created_at, action.id) > ${place}`)
+    else if (since !== null) found.push(sql<SqlBool>`action.created_at >= ${since}`)
+    if (end !== null) found.push(sql<SqlBool>`action.created_at <= ${end}`)
+    else if (before !== null) found.push(sql<SqlBool>`action.created_at < ${before}`)
+    return found
+  }
+  const oldest = end === null ? since : Math.max(end, since ?? end)
+  if (oldest !== null) found.push(sql<SqlBool>`action.created_at >= ${oldest}`)
+  if (place !== null) found.push(sql<SqlBool>`(action.created_at, action.id) < ${place}`)
+  else if (before !== null) found.push(sql<SqlBool>`action.created_at < ${before}`)
   return found
 }
 
@@ -189,6 +226,8 @@ export function rest(it: ExpressionBuilder<Schema, 'action'>, { filter }: Wanted
   })
   if (filter.effect !== undefined && !holdsEffects(filter.effect, column))
     found.push(it(sql<string>`action.effect || ''`, 'in', filter.effect))
+  if (filter.decidedFrom !== undefined) found.push(it('action.decided_at', '>=', filter.decidedFrom))
+  if (filter.decidedTo !== undefined) found.push(it('action.decided_at', '<', filter.decidedTo))
   if (filter.group !== undefined) found.push(inGroups(it, filter.group))
   if (filter.sha256 !== undefined) found.push(it('action.params', 'like', `%"sha256":"${filter.sha256}"%`))
   if (filter.search !== undefined) found.push(holds(it, filter.search))

@@ -6,6 +6,8 @@ import { effect, status } from '../../protocol/status.ts'
 import { actionSources } from './request.ts'
 
 const day = 86_400_000
+/** Later than any action, and small enough to be counted on from. */
+export const endOfTime = 2 ** 42
 /** How far back each window reaches (AUD2). */
 export const windows = { day, week: 7 * day, month: 30 * day, 'six-months': 182 * day } as const
 
@@ -18,9 +20,16 @@ export const anyOf = <Value extends z.ZodType<string, string>>(value: Value) =>
     .pipe(z.array(value).min(1))
     .optional()
 
+/** Milliseconds since 1970; beyond the year 2100 there is nothing to look for. */
+const moment = z.coerce.number().int().min(0).max(endOfTime).optional()
+
 /** What one may filter the action center by; everything given must hold. */
 export const historyFilter = z.strictObject({
   window: z.enum(['day', 'week', 'month', 'six-months']).optional(),
+  from: moment.describe('Asked for at this moment or later'),
+  to: moment.describe('Asked for before this moment'),
+  decidedFrom: moment.describe('Decided at this moment or later'),
+  decidedTo: moment.describe('Decided before this moment'),
   status: anyOf(status),
   effect: anyOf(effect),
   action: anyOf(z.enum(actionNames)),

@@ -62,6 +62,39 @@ describe('[AUD2] the history', () => {
     expect(await count('target=/tmp/new-3')).toBe(1)
   })
 
+  test('is filtered by when it was asked for, to the millisecond', async () => {
+    const newest = itemsOf(await get('limit=200'))
+    const [, second, third] = newest
+    const at = second?.createdAt ?? 0
+    expect(await count(`from=${at}`)).toBe(newest.filter((it) => it.createdAt >= at).length)
+    expect(await count(`to=${at}`)).toBe(newest.filter((it) => it.createdAt < at).length)
+    expect(await count(`from=${at}&to=${at}`)).toBe(0)
+    expect(await count(`from=${third?.createdAt}&window=day&to=${at + 1}&search=sure_thing`)).toBe(
+      newest.filter(
+        (it) => it.createdAt <= at && it.createdAt >= (third?.createdAt ?? 0) && it.comment.includes('sure'),
+      ).length,
+    )
+  })
+
+  test('is filtered by when it was decided, which may be long after it was asked for', async () => {
+    const [asked] = await ask(desk, '/tmp/decided-late', 'x', false)
+    server.source.advance(2 * day)
+    const { raw } = await server.call(null, 'POST', '/v1/sign-in', { name: 'admin', password: 'correct horse battery' })
+    Object.assign(server.admin, { cookie: String(raw.headers['set-cookie']).split(';')[0] })
+    const now = server.source.nowMs()
+    const choices = [{ action: asked?.id, contentHash: asked?.contentHash }]
+    await server.call(server.admin, 'POST', '/v1/actions/reject', { choices, comment: 'no' })
+    expect(itemsOf(await get(`decidedFrom=${now}`)).map((it) => it.id)).toEqual([asked?.id])
+    expect(await count(`decidedFrom=${now}&from=${now}`)).toBe(0)
+    expect(await count(`decidedTo=${now}`)).toBe(13)
+    const counts = await server.call(
+      server.admin,
+      'GET',
+      `/v1/actions/counts?decidedFrom=${now}&decidedTo=${now + day}`,
+    )
+    expect(counts.body).toMatchObject({ total: { count: 1, more: false } })
+  })
+
   test('is read page by page, newest first, each row once, also while rows are added', async () => {
     const seen: string[] = []
     let cursor = ''
@@ -74,8 +107,45 @@ describe('[AUD2] the history', () => {
       if (typeof next !== 'string') break
       cursor = `&cursor=${next}`
     }
-    expect(seen).toHaveLength(14)
-    expect(new Set(seen).size).toBe(14)
+    expect(seen).toHaveLength(15)
+    expect(new Set(seen).size).toBe(15)
+  })
+
+  test('is read the other way round, oldest first, to the very same rows', async () => {
+    const seen: string[] = []
+    for (let cursor = ''; ; ) {
+      const answer = await get(`limit=4&order=oldest${cursor}`)
+      seen.push(...itemsOf(answer).map((it) => it.id))
+      const next: unknown = answer.body.next
+      if (typeof next !== 'string') break
+      expect((await get(`limit=4&cursor=${next}`)).body.code).toBe('request_invalid')
+      cursor = `&cursor=${next}`
+    }
+    const newest = itemsOf(await get('limit=200')).map((it) => it.id)
+    expect(seen).toEqual(newest.toReversed())
+    const found = itemsOf(await get('limit=200&order=oldest&search=SURE_thing&status=succeeded')).map((it) => it.id)
+    expect(found).toEqual(newest.toReversed().filter((id) => found.includes(id)))
+    expect(found).toHaveLength(12)
+  })
+
+  test('[AUD2] a search that finds more than a step holds nothing from before its time', async () => {
+    const own = await startTestServer({ separationOfDuties: false })
+    const device = await own.addDevice('laptop')
+    const often = async (times: number) => {
+      for (let at = 0; at < times; at++) {
+        own.source.advance(60_000)
+        await own.call(own.admin, 'POST', '/v1/actions', {
+          ...quarantine([device], `/tmp/${own.source.nowMs()}`),
+          comment: 'the same',
+        })
+      }
+    }
+    await often(120)
+    const since = own.source.nowMs() + 1
+    await often(3)
+    const answer = await own.call(own.admin, 'GET', `/v1/actions?limit=200&search=the%20same&from=${since}`)
+    expect([itemsOf(answer).length, answer.body.next]).toEqual([3, null])
+    await own.close()
   })
 
   test('a cursor belongs to its query and its server', async () => {
@@ -152,6 +222,10 @@ describe('[AUD2] the history', () => {
     const group = deviceGroupId.parse(defaultGroupId)
     const parts = {
       window: 'month',
+      from: 1,
+      to: 2 ** 41,
+      decidedFrom: 1,
+      order: 'oldest',
       status: ['failed', 'conflict'],
       effect: ['in-force', 'unknown'],
       action: ['quarantine-file', 'kill-process'],
@@ -201,28 +275,31 @@ describe('[AUD2] the history', () => {
         from n, (select * from action where id = ${one.id})`.execute(transaction)
     })
     const matching = [begun + 37_500, begun + 12_500]
+    const filter = { status: ['refused' as const], requestedBy: 'busy' }
     for (const groups of [null, new Set([deviceGroupId.parse(defaultGroupId)])]) {
       const reader = { seen: seenBy(server.store.read, { groups }), all: server.store.read }
-      const filter = { status: ['refused' as const], requestedBy: 'busy' }
-      const found: number[] = []
-      let steps = 0
-      for (let after: Place | null = [begun + total, '']; ; steps++) {
-        const before: number = after[0]
-        const { rows, reached }: Reading = await readMatching(reader, { filter, now: 0 }, after, 50)
-        found.push(...rows.map((row) => row.created_at))
-        const counted = await server.store.read
-          .selectFrom('action')
-          .select((it) => it.fn.countAll<number>().as('looked'))
-          .where('status', '=', 'refused')
-          .where('created_at', '<', before)
-          .where('created_at', '>=', reached?.[0] ?? 0)
-          .executeTakeFirstOrThrow()
-        expect(Number(counted.looked)).toBeLessThanOrEqual(20_010)
-        if (reached === null) break
-        after = reached
+      for (const oldestFirst of [false, true]) {
+        const found: number[] = []
+        let steps = 0
+        for (let after: Place | null = oldestFirst ? [begun - 1, '~'] : [begun + total, '']; ; steps++) {
+          const before: Place = after
+          const { rows, reached }: Reading = await readMatching(reader, { filter, now: 0, oldestFirst }, after, 50)
+          found.push(...rows.map((row) => row.created_at))
+          const between = [before[0], reached?.[0] ?? (oldestFirst ? begun + total : begun)]
+          const counted = await server.store.read
+            .selectFrom('action')
+            .select((it) => it.fn.countAll<number>().as('looked'))
+            .where('status', '=', 'refused')
+            .where('created_at', '>=', Math.min(...between))
+            .where('created_at', '<=', Math.max(...between))
+            .executeTakeFirstOrThrow()
+          expect(Number(counted.looked)).toBeLessThanOrEqual(20_010)
+          if (reached === null) break
+          after = reached
+        }
+        expect(found).toEqual(oldestFirst ? matching.toReversed() : matching)
+        expect(steps).toBeGreaterThan(0)
       }
-      expect(found).toEqual(matching)
-      expect(steps).toBeGreaterThan(0)
     }
   }, 60_000)
 

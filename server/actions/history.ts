@@ -8,6 +8,7 @@ import { readMatching, turnOfOthers } from './matching.ts'
 import { type ActionView, viewActions } from './views.ts'
 
 export const historyQuery = historyFilter.extend({
+  order: z.enum(['newest', 'oldest']).optional().describe('Which comes first, by when it was asked for; newest'),
   cursor: cursorText.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 })
@@ -18,18 +19,23 @@ export interface Page {
 }
 
 /**
- * One page, newest first. Keyset paging: the cost does not grow with the depth. A page may be shorter than asked for although more
+ * One page, newest first unless asked for otherwise. Keyset paging: the cost does not grow with the depth. A page may be shorter than asked for although more
  * follow, when much had to be looked at to find little; `next` is null only at the end.
  */
 export async function historyPage(
   reader: ActionReader,
   cursors: Cursors,
   now: number,
-  { cursor, limit, ...filter }: z.infer<typeof historyQuery>,
+  { cursor, limit, order, ...filter }: z.infer<typeof historyQuery>,
 ): Promise<Page> {
-  const query = canonicalJson(filter)
+  const query = canonicalJson({ ...filter, order })
   const after = cursor === undefined ? null : cursors.read(query, cursor)
-  const { rows, reached } = await readMatching(reader, { filter, now }, after, limit + 1)
+  const { rows, reached } = await readMatching(
+    reader,
+    { filter, now, oldestFirst: order === 'oldest' },
+    after,
+    limit + 1,
+  )
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
   const end = rows.length > limit && last !== undefined ? ([last.created_at, last.id] as const) : reached

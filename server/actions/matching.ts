@@ -3,6 +3,7 @@ import {
   type ActionReader,
   between,
   type Driver,
+  directionOf,
   driverFor,
   endOfStep,
   firstStepRows,
@@ -28,7 +29,7 @@ import { finderFor, readFound } from './searching.ts'
 
 const mostSteps = 10
 
-/** Rows after a place, newest first: `limit` of them, or fewer when there are no more or a share of the work is done. */
+/** Rows after a place, in the order of the list: `limit` of them, or fewer when there are no more or a share of the work is done. */
 export async function readMatching(
   reader: ActionReader,
   wanted: Wanted,
@@ -83,11 +84,11 @@ async function readStep(
       .select(listedColumns)
       .where(range)
       .where((it) => it.and([...between(wanted, after, end), ...rest(it, wanted, driver)]))
-      .orderBy('created_at', 'desc')
-      .orderBy('id', 'desc')
+      .orderBy('created_at', directionOf(wanted))
+      .orderBy('id', directionOf(wanted))
       .limit(limit)
       .execute()
     found.push(...rows)
   }
-  return readingOf(found, end, limit)
+  return readingOf(wanted, found, end, limit)
 }

@@ -7,6 +7,7 @@ import type { Place } from './cursor.ts'
 import {
   type ActionReader,
   between,
+  boundsOf,
   contains,
   type Driver,
   endOfStep,
@@ -18,6 +19,7 @@ import {
   stepRows,
   type Wanted,
 } from './drivers.ts'
+import { endOfTime } from './filter.ts'
 
 /** What the text index and the names of devices say about a text; the other filters stay to be looked at. */
 export interface Finder {
@@ -29,13 +31,14 @@ export interface Finder {
 /** With more devices than this, walking the list meets theirs soon enough. */
 const mostDevices = 50
 const batchesAtOnce = 100
-/** Later than any action, and small enough to be counted on from. */
-const endOfTime = 2 ** 42
 
-/** Null where a search is better walked: for a text too short for the index, and for one in the names of many devices. */
-export async function finderFor({ seen }: ActionReader, { filter, now }: Wanted): Promise<Finder | null> {
+/**
+ * Null where a search is better walked: for a text too short for the index, for one in the names of many devices, and oldest first, as
+ * the index is read newest first.
+ */
+export async function finderFor({ seen }: ActionReader, { filter, now, oldestFirst }: Wanted): Promise<Finder | null> {
   const { search: text, ...others } = filter
-  if (text === undefined || Array.from(text).length < shortestIndexed) return null
+  if (text === undefined || oldestFirst || Array.from(text).length < shortestIndexed) return null
   const devices = await seen
     .selectFrom('device')
     .select('id')
@@ -53,12 +56,14 @@ export async function readFound(
   after: Place | null,
   limit: number,
 ): Promise<Reading> {
-  const batches = await batchesWith(reader, text, after)
+  const { since, before } = boundsOf(wanted)
+  const batches = await batchesWith(reader, text, after, before)
   // Any device filter stays to be looked at, so this driver keeps no column.
   const ranges = devices.map((id) => sql<SqlBool>`action.device_id = ${id}`)
   const driver: Driver = { column: null, ranges }
   const ofDevices = ranges.length === 0 ? null : await endOfStep(reader, wanted, driver, after)
-  const end = batches.end === null ? ofDevices : Math.max(batches.end, ofDevices ?? 0)
+  const reached = batches.end === null ? ofDevices : Math.max(batches.end, ofDevices ?? 0)
+  const end = reached !== null && since !== null && reached <= since ? null : reached
   const rowsOf = (
     where: (it: ExpressionBuilder<Schema, 'action'>) => ReturnType<typeof it.and>,
   ): Promise<ListedRow[]> =>
@@ -81,7 +86,7 @@ export async function readFound(
     found.push(...(await rowsOf(ofBatches)))
   }
   for (const range of ranges) found.push(...(await rowsOf((it) => it.and([range]))))
-  return readingOf(found, end, limit)
+  return readingOf(wanted, found, end, limit)
 }
 
 /** Batches that may hold the text with not too many actions together, and since when these are all. */
@@ -89,8 +94,9 @@ async function batchesWith(
   { all }: ActionReader,
   text: string,
   after: Place | null,
+  before: number | null,
 ): Promise<{ readonly ids: BatchId[]; readonly end: number | null }> {
-  const until = after === null ? endOfTime : after[1] === '' ? after[0] - 1 : after[0]
+  const until = after === null ? (before ?? endOfTime) - 1 : after[1] === '' ? after[0] - 1 : after[0]
   for (let most = batchesAtOnce; ; most *= 8) {
     const found = await sqliteTextIndex.candidates(all, text, until, most)
     const last = found.length < most ? undefined : found.at(-1)
