@@ -19,8 +19,8 @@ import { parseProcStat } from './proc-stat.ts'
 
 const { errno, signals } = constants
 const POLLIN = 1
-/** A stop takes effect when each thread next leaves the kernel; microseconds, unless one waits for a disk. */
-const longestStopMs = 50
+/** A stop takes effect when each thread next has a turn: microseconds, a tenth of a second where many want one, longer when it waits for a disk. */
+const longestStopMs = 500
 const longestPauseMs = 20
 
 export interface ProcessOptions {
