@@ -70,7 +70,7 @@ describe('processes and the network of a real device, by approved orders', () =>
 
     const resumed = await stage.undo(suspended)
     expect(resumed.status).toBe('succeeded')
-    expect(await Promise.all(pids.map(stateOf))).toEqual(['S', 'S', 'S'])
+    await expect.poll(() => Promise.all(pids.map(stateOf))).toEqual(['S', 'S', 'S'])
   })
 
   test('[PRC1] a tree of processes is killed to the last, and that this cannot be undone is said before', async () => {
@@ -92,7 +92,7 @@ describe('processes and the network of a real device, by approved orders', () =>
       status: 'refused',
       outcome: { code: 'target_changed', detail: expect.stringContaining(reference.startedAt) },
     })
-    expect(await Promise.all(pids.map(stateOf))).toEqual(['S', 'S', 'S'])
+    await expect.poll(() => Promise.all(pids.map(stateOf))).toEqual(['S', 'S', 'S'])
   })
 
   test.each([['init', 1]])('[VLT3] %s is never killed', async (_, pid) => {
