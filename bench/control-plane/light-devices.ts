@@ -20,7 +20,7 @@ export type ToFleet =
       /** Handshakes at once. */
       readonly atOnce: number
     }
-  /** From now on the devices that are named say when the control plane has taken what they confirmed. */
+  /** From now on the devices that are named, and no others, say when the control plane has taken what they confirmed. */
   | { readonly kind: 'watch'; readonly devices: readonly DeviceId[] }
   | { readonly kind: 'counts' }
 
@@ -50,6 +50,7 @@ process.on('message', (message: ToFleet) => {
     case 'connect':
       return void connectAll(message)
     case 'watch':
+      watched.clear()
       for (const device of message.devices) watched.add(device)
       return
     case 'counts':

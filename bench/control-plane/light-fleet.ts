@@ -171,3 +171,5 @@ async function becomeAdministrator(url: string, setUpUrl: string | null): Promis
 export const requestedActions = z.object({
   actions: z.array(z.object({ id: z.custom<ActionId>(), batch: z.string(), contentHash: z.string() })),
 })
+
+export const requestedBatch = z.object({ batch: z.object({ id: z.string(), contentHash: z.string() }) })

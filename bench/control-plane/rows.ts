@@ -1,24 +1,26 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { DeviceId } from '../../protocol/ids.ts'
 import { type BenchRow, inTurn, type Measured, median, percentile } from '../row.ts'
-import { type LightFleet, requestedActions, startLightFleet } from './light-fleet.ts'
+import { type LightFleet, requestedActions, requestedBatch, startLightFleet } from './light-fleet.ts'
 
-const deviceCount = Number(process.env['BENCH_DEVICES'] ?? 10_000)
+const askedDevices = process.env['BENCH_DEVICES']
+const deviceCount = Number(askedDevices ?? 10_000)
 const rounds = 3
 const samples = 150
 const backgroundPerSecond = 500
-/** Actions that the API lets one approve in one call. */
-const mostAtOnce = 1_000
 
 /** All rows share one fleet: connecting it takes longer than everything else. */
 let fleetOfAll: Promise<LightFleet> | null = null
 const fleet = (say: (progress: string) => void) => (fleetOfAll ??= openFleet(say))
 
+/** Every other device says when its confirmation was taken; the others do what is asked for meanwhile. */
+const watchedOf = (plane: LightFleet) => plane.devices.filter((_, at) => at % 2 === 0)
+const freeOf = (plane: LightFleet) => plane.devices.filter((_, at) => at % 2 === 1)
+
 async function openFleet(say: (progress: string) => void): Promise<LightFleet> {
   const opened = await startLightFleet(deviceCount, say)
-  await opened.call('PATCH', '/v1/settings', { rolloutFrom: Math.min(1_000, deviceCount), rolloutWaves: [100] })
-  // Every other device says when its confirmation was taken; the others do what is asked for meanwhile.
-  opened.watch(opened.devices.filter((_, at) => at % 2 === 0))
+  await opened.call('PATCH', '/v1/settings', { rolloutFrom: Math.min(10_000, deviceCount) })
+  opened.watch(watchedOf(opened))
   return opened
 }
 
@@ -123,7 +125,7 @@ async function approveOne(plane: LightFleet): Promise<number> {
 /** Other actions meanwhile, ten to a request, each living its whole life. */
 function startBackground(plane: LightFleet) {
   const perRequest = 10
-  const free = plane.devices.filter((_, at) => at % 2 === 1)
+  const free = freeOf(plane)
   const running = new Set<Promise<unknown>>()
   let next = 0
   const timer = setInterval(
@@ -154,30 +156,39 @@ async function settled(plane: LightFleet): Promise<void> {
 }
 
 /**
- * One approval of as many actions as the API takes at once, until the end of each is stored, beside the same frame to as many bare
- * devices and their answers.
+ * One approval for all 10,000 devices, as a whole batch, until the end of each action is stored, beside the same frame to as many bare
+ * devices and their answers. Of a smaller fleet, half.
  */
 async function fanOut(say: (progress: string) => void): Promise<Measured> {
   const plane = await fleet(say)
-  const free = plane.devices.filter((_, at) => at % 2 === 1).slice(0, mostAtOnce)
-  return inTurn(
+  const devices = askedDevices === undefined ? plane.devices : freeOf(plane)
+  plane.watch([])
+  const measured = await inTurn(
     rounds,
-    async () => (await plane.bare({ kind: 'fan-out', devices: free.length }))[0] ?? Number.NaN,
+    async () => (await plane.bare({ kind: 'fan-out', devices: devices.length }))[0] ?? Number.NaN,
     async () => {
-      const { actions } = requestedActions.parse(await plane.call('POST', '/v1/actions', wishFor(free)))
-      const choices = actions.map(({ id, contentHash }) => ({ action: id, contentHash }))
+      const asked = await plane.usage()
+      const { batch } = requestedBatch.parse(await plane.call('POST', '/v1/batches', wishFor(devices)))
       const before = await plane.counts()
-      await plane.usage()
+      const usage = await plane.usage()
       const begun = performance.now()
-      const answered = plane.call('POST', '/v1/actions/approve', { choices, comment: 'to be measured' })
-      await allEnded(plane, before.ended + choices.length)
+      const body = { contentHash: batch.contentHash, comment: 'to be measured' }
+      const answered = plane.call('POST', `/v1/batches/${batch.id}/approve`, body)
+      await allEnded(plane, before.ended + devices.length)
       const took = performance.now() - begun
       await answered
-      detail(`worst delay of the event loop ${(await plane.usage()).worstDelayMs.toFixed(0)} ms`)
+      const after = await plane.usage()
+      const each = (from: typeof asked, to: typeof asked) =>
+        `${(((to.cpuMs - from.cpuMs) * 1_000) / devices.length).toFixed(0)} µs each, worst delay ${to.worstDelayMs.toFixed(0)} ms`
+      detail(
+        `${devices.length} in ${took.toFixed(0)} ms; asked: ${each(asked, usage)}; approved to ended: ${each(usage, after)}`,
+      )
       return took
     },
     say,
   )
+  plane.watch(watchedOf(plane))
+  return measured
 }
 
 async function allEnded(plane: LightFleet, ended: number): Promise<void> {
@@ -191,7 +202,7 @@ const detail = (text: string) => {
 /** Whole lives in a second: asked for, approved, sent, received, begun, ended; each step durable. Beside rows at a hundred to a commit. */
 async function sustained(say: (progress: string) => void): Promise<Measured> {
   const plane = await fleet(say)
-  const free = plane.devices.filter((_, at) => at % 2 === 1)
+  const free = freeOf(plane)
   const perRequest = Math.min(500, free.length)
   const requests = 16
   const rows = 30_000
