@@ -1,8 +1,8 @@
 import { createHash, scrypt } from 'node:crypto'
-import { type Selectable, sql } from 'kysely'
+import type { Selectable } from 'kysely'
 import { decode, encode } from '../../protocol/codec.ts'
 import type { DeviceId } from '../../protocol/ids.ts'
-import { type BreakGlassGrant, breakGlassBytes, breakGlassGrant, type Signed, signed } from '../../protocol/mandate.ts'
+import { type BreakGlassGrant, breakGlassBytes, breakGlassGrant, type Signed } from '../../protocol/mandate.ts'
 import { prepare } from '../store/prepared.ts'
 import type { BreakGlassTable } from '../store/schema.ts'
 import type { DeviceDeps } from './deps.ts'
@@ -55,8 +55,7 @@ const newestOf = prepare<{ device: DeviceId }, KeptGrant>((db, slot) =>
     .select(['id', 'grant', 'expires_at', 'sent_at', 'revealed_at'])
     .where('device_id', '=', slot('device'))
     .orderBy('not_before', 'desc')
-    // Written out: a bound limit has SQLite compile the statement at every run.
-    .limit(sql.lit(1)),
+    .limit(1),
 )
 
 type Deps = Pick<DeviceDeps, 'store' | 'keys' | 'sealer' | 'audit' | 'source' | 'settings'>
@@ -156,7 +155,8 @@ const purposeOf = (grantId: string) => `break-glass ${grantId}`
 
 const asSent = (row: KeptGrant) => ({
   id: row.id,
-  grant: signed.parse(decode(new Uint8Array(row.grant))),
+  // As it was written here; who comes in a storm waits for nothing that was looked at before.
+  grant: decode(new Uint8Array(row.grant)) as Signed,
   sent: row.sent_at !== null,
 })
 

@@ -189,7 +189,7 @@ const admitting = prepare<
           .select('newest.id')
           .whereRef('newest.device_id', '=', 'device.id')
           .orderBy('newest.not_before', 'desc')
-          .limit(sql.lit(1)),
+          .limit(1),
       ),
     )
     .select(['status', 'stored_sequence', 'facts', 'certificate.device_id', 'certificate.revoked_at'])

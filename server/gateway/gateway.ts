@@ -212,6 +212,6 @@ function peerOf(socket: Duplex): Peer | null {
   return {
     device: device.data,
     serial: certificate.serialNumber.toLowerCase(),
-    notAfter: Date.parse(certificate.validTo),
+    notAfter: certificate.validToDate.getTime(),
   }
 }
