@@ -55,15 +55,15 @@ export default defineConfig({
         },
       },
       {
-        // One at a time: devices share this machine's memory and kernel, and their tests watch what happens when.
+        // Two at a time, for the two halves of the memory of a small machine.
         test: {
           name: 'device',
           include: ['**/*.device.test.ts'],
           exclude: ignored,
           globalSetup: ['tests/device/require-lane.ts'],
-          testTimeout: minutes(10),
+          testTimeout: minutes(30),
           hookTimeout: minutes(10),
-          fileParallelism: false,
+          maxWorkers: 2,
           ...patient,
           sequence: { groupOrder: 2 },
         },
