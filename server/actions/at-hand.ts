@@ -4,7 +4,7 @@ import type { Order } from '../../protocol/mandate.ts'
 import type { Devices } from '../gateway/seam.ts'
 import { prepare } from '../store/prepared.ts'
 import type { Schema } from '../store/schema.ts'
-import type { ActionRow } from './life.ts'
+import { type ActionRow, hasNotEnded } from './life.ts'
 import type { RightsNow } from './rights-now.ts'
 
 /**
@@ -55,6 +55,7 @@ const olderWaiting = prepare<{ device: DeviceId }, { device_id: DeviceId }>((db,
     .selectFrom('action')
     .select('device_id')
     .where('device_id', '=', slot('device'))
+    .where(hasNotEnded)
     .where('status', '=', 'queued')
     .where('sent_at', 'is', null)
     .where('mandate_id', 'is not', null)

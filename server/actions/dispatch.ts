@@ -8,7 +8,7 @@ import { updateActions } from '../store/rows.ts'
 import type { Schema } from '../store/schema.ts'
 import { withdraw } from './cancel.ts'
 import type { ActionDeps } from './deps.ts'
-import { type ActionRow, findActions } from './life.ts'
+import { type ActionRow, findActions, hasNotEnded } from './life.ts'
 import { rightsNow } from './rights-now.ts'
 import { takeTogether } from './take-together.ts'
 
@@ -39,6 +39,7 @@ const anythingOpen = prepare<{ device: DeviceId }, { id: ActionId }>((db, slot) 
     .selectFrom('action')
     .select('id')
     .where('device_id', '=', slot('device'))
+    .where(hasNotEnded)
     .where('status', 'in', ['queued', 'delivered', 'running'])
     .limit(1),
 )
@@ -53,6 +54,7 @@ async function ordersFor(
     .innerJoin('device', 'device.id', 'action.device_id')
     .select(['action.id', 'action.leaf', 'action.proof', 'mandate.body', 'mandate.key_id', 'mandate.signature'])
     .where('action.device_id', '=', device)
+    .where(hasNotEnded)
     .where('device.status', '=', 'active')
     .where('action.status', '=', 'queued')
     .where('action.cancel_requested_at', 'is', null)
@@ -108,6 +110,7 @@ async function cancelsFor(read: Kysely<Schema>, device: DeviceId): Promise<Actio
     .selectFrom('action')
     .select('id')
     .where('device_id', '=', device)
+    .where(hasNotEnded)
     .where('status', 'in', ['queued', 'delivered', 'running'])
     .where('cancel_requested_at', 'is not', null)
     .where('cancel_refused_at', 'is', null)

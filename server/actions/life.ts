@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, type SqlBool, sql, type Transaction } from 'kysely'
 import { type ErrorCode, RecourseError } from '../../protocol/errors.ts'
 import type { ActionId } from '../../protocol/ids.ts'
-import { type LifeEvent, step } from '../../protocol/status.ts'
+import { hasEnded, type LifeEvent, step } from '../../protocol/status.ts'
 import type { Deed } from '../audit/chain.ts'
 import { appendEvents } from '../live/feed.ts'
 import { prepare } from '../store/prepared.ts'
@@ -20,6 +20,9 @@ export type ActionRow = Selectable<ActionTable>
 
 /** Spelled out rather than bound, because only so the index of what is in force serves. */
 export const mayBeInForce = sql<SqlBool>`effect in ('in-force', 'unknown')`
+
+/** Of an action whose status is one of the open ones. The index of the open ones serves only where this stands beside it. */
+export const hasNotEnded = sql<SqlBool>`action.ended_at is null`
 
 /** Columns that may change along with a step; status, effect and revision may not. */
 export type ActionChange = Partial<Omit<ActionRow, 'id' | 'status' | 'effect' | 'revision'>>
@@ -100,6 +103,9 @@ async function update(
 /** Leaves out the standing that stays as it is: writing a column costs the upkeep of each index it is in. */
 export function withoutWhatIs(row: ActionRow, set: Partial<ActionRow>): Partial<ActionRow> {
   const { status, effect, ...rest } = set
+  // What counts as open would otherwise stay open for ever: see `hasNotEnded`.
+  if (status !== undefined && hasEnded(status) && (set.ended_at ?? row.ended_at) === null)
+    throw new Error('an end without its time')
   return {
     ...rest,
     ...(status === undefined || status === row.status ? {} : { status }),

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable, Transaction } from 'kysely'
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import * as z from 'zod'
 import { type ActionName, actionNames, specOf } from '../../protocol/actions/index.ts'
 import { RecourseError } from '../../protocol/errors.ts'
@@ -15,7 +15,7 @@ import type { ActionSource, DeviceTable, Schema } from '../store/schema.ts'
 import { approveActions } from './decide.ts'
 import type { ActionDeps } from './deps.ts'
 import { insertBatch } from './insert-batch.ts'
-import type { ActionRow } from './life.ts'
+import { type ActionRow, hasNotEnded } from './life.ts'
 import { requesterOf } from './requester.ts'
 import { slices } from './slices.ts'
 
@@ -113,7 +113,7 @@ export async function requestActions(
   })
 }
 
-/** Approves what the caller has just asked for, in the same write. Throws where the rules want somebody else (POL6). */
+/** Approves a batch that the caller has just asked for, in the same write. Throws where the rules want somebody else (POL6). */
 export async function approveOwn(
   deps: ActionDeps,
   transaction: Transaction<Schema>,
@@ -121,15 +121,14 @@ export async function approveOwn(
   rows: readonly ActionRow[],
   why: string,
 ): Promise<ActionRow[]> {
-  if (rows.length === 0) return []
-  const hashes = await transaction
+  const [first] = rows
+  if (first === undefined) return []
+  const { content_hash: contentHash } = await transaction
     .selectFrom('batch')
-    .select(['id', 'content_hash'])
-    .where('id', 'in', [...new Set(rows.map((row) => row.batch_id))])
-    .execute()
-  const hashOf = new Map(hashes.map((it) => [it.id, it.content_hash]))
-  const choices = rows.map((row) => ({ action: row.id, contentHash: hashOf.get(row.batch_id) ?? '' }))
-  const { decided, problems } = await approveActions(deps, transaction, caller, choices, why)
+    .select('content_hash')
+    .where('id', '=', first.batch_id)
+    .executeTakeFirstOrThrow()
+  const { decided, problems } = await approveActions(deps, transaction, caller, { rows, contentHash }, why)
   const problem = problems[0]
   if (problem !== undefined) throw new RecourseError(problem.code)
   const after = new Map(decided.map((row) => [row.id, row]))
@@ -207,13 +206,15 @@ const twinEnding = (ends: boolean) =>
       .where('device_id', '=', slot('device'))
       .where('target_kind', '=', slot('kind'))
       .where('target_key', '=', slot('key'))
+      .where(hasNotEnded)
       .where('status', 'in', ['pending-approval', 'queued', 'delivered', 'running'])
       .where('kind', '=', 'do')
       .where('action', '=', slot('action'))
       .where('params', '=', slot('params'))
       .where((it) => (ends ? it('until', '=', slot('until')) : it('until', 'is', null)))
       .where('cancel_requested_at', 'is', null)
-      .orderBy('created_at'),
+      // Not a plain column: an index in that order would be taken, and everything of one kind read along it.
+      .orderBy(sql`action.created_at + 0`),
   )
 const endingTwin = twinEnding(true)
 const lastingTwin = twinEnding(false)

@@ -4,7 +4,7 @@ import { prepare } from '../store/prepared.ts'
 import type { Schema } from '../store/schema.ts'
 import { withdraw } from './cancel.ts'
 import type { ActionDeps } from './deps.ts'
-import type { ActionRow } from './life.ts'
+import { type ActionRow, hasNotEnded } from './life.ts'
 
 /**
  * A newer change of a held state (isolate, release) takes the place of older ones on the same target that are still queued (LIFE6).
@@ -41,6 +41,7 @@ const queuedOn = prepare<Target, ActionRow>((db, slot) =>
     .where('device_id', '=', slot('device_id'))
     .where('target_kind', '=', slot('target_kind'))
     .where('target_key', '=', slot('target_key'))
+    .where(hasNotEnded)
     .where('status', '=', 'queued')
     .where('cancel_requested_at', 'is', null),
 )

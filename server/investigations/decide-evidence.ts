@@ -5,7 +5,7 @@ import { withdraw } from '../actions/cancel.ts'
 import { approveByRule } from '../actions/decide.ts'
 import type { ActionDeps } from '../actions/deps.ts'
 import { insertBatch } from '../actions/insert-batch.ts'
-import { type ActionRow, findAction } from '../actions/life.ts'
+import { type ActionRow, findAction, mayBeInForce } from '../actions/life.ts'
 import { checkDevices, openTwin } from '../actions/request.ts'
 import { automation, type Requester } from '../actions/requester.ts'
 import { readSettings } from '../settings.ts'
@@ -174,6 +174,7 @@ const inForce = (
     .where('target_kind', '=', target.kind)
     .where('target_key', '=', target.key)
     .where('status', '=', 'succeeded')
+    .where(mayBeInForce)
     .where('effect', '=', 'in-force')
     .where('action', '=', action)
     .where('params', '=', params)

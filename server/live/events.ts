@@ -80,8 +80,17 @@ export async function pruneEvents(store: Store, now: number): Promise<void> {
   await store.write((transaction) =>
     transaction
       .deleteFrom('event')
-      .where('at', '<', now - keptMs)
-      .where('id', '<', (it) => it.selectFrom('event as newest').select((e) => e.fn.max('newest.id').as('id')))
+      .where('id', '<', (it) =>
+        it.fn.coalesce(
+          it
+            .selectFrom('event as kept')
+            .select('kept.id')
+            .where('kept.at', '>=', now - keptMs)
+            .orderBy('kept.id')
+            .limit(1),
+          it.selectFrom('event as newest').select((e) => e.fn.max('newest.id').as('id')),
+        ),
+      )
       .execute(),
   )
 }

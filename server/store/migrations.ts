@@ -3,6 +3,7 @@ import { type Migration, Migrator } from 'kysely/migration'
 import { collectedTable } from './collected-migration.ts'
 import { decidingTables } from './deciding-migration.ts'
 import { type BytesType, defineTables } from './define-tables.ts'
+import { leanIndexes } from './lean-indexes-migration.ts'
 import { outboundTables } from './outbound-migration.ts'
 import { permissionRename } from './permission-rename-migration.ts'
 import { preferenceTable } from './preference-migration.ts'
@@ -30,6 +31,7 @@ export async function migrate(database: Kysely<Schema>, bytes: BytesType): Promi
         '0009-rollout-counts': rolloutCounts(bytes),
         '0010-presence': presenceTable(bytes),
         '0011-collected': collectedTable(bytes),
+        '0012-lean-indexes': leanIndexes,
       }),
     },
   })

@@ -4,7 +4,7 @@ import { type ActionId, actionId } from '../../protocol/ids.ts'
 import { timeMs } from '../../protocol/outcome.ts'
 import { status } from '../../protocol/status.ts'
 import { type Cursors, cursorText } from '../actions/cursor.ts'
-import { actionsById } from '../actions/life.ts'
+import { actionsById, hasNotEnded } from '../actions/life.ts'
 import { actionView, viewActions } from '../actions/views.ts'
 import { canonicalJson } from '../audit/canonical-json.ts'
 import type { Schema } from '../store/schema.ts'
@@ -158,6 +158,7 @@ async function openDeeds(read: Kysely<Schema>, rows: readonly ItemRow[]): Promis
     .where('device_id', 'in', [...new Set(held.map((row) => row.device_id))])
     .where('target_kind', '=', 'file')
     .where('target_key', 'in', [...new Set(held.map((row) => row.path))])
+    .where(hasNotEnded)
     .where('status', 'in', open)
     .where('action', 'in', ['purge-quarantine', 'collect-quarantined'])
     .orderBy('created_at')
