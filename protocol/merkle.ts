@@ -3,7 +3,7 @@
  * A tree over n leaves splits at the largest power of two below n.
  */
 
-/** SHA-256 of the given bytes, 32 bytes long; comes from outside because this package is pure. */
+/** SHA-256 of the given bytes, 32 bytes long; comes from outside because this package is pure. It keeps nothing of what it is given. */
 export type Hash = (bytes: Uint8Array) => Uint8Array<ArrayBuffer>
 
 /** Steps from a leaf to the root, nearest first: 32-byte hashes of the siblings. Their sides follow from index and size. */
@@ -18,7 +18,9 @@ const nodeHash = (left: Uint8Array, right: Uint8Array, hash: Hash) => hash(join(
 
 function join(heads: Uint8Array[], tail: Uint8Array): Uint8Array {
   const all = [...heads, tail]
-  const joined = new Uint8Array(all.reduce((sum, part) => sum + part.length, 0))
+  let length = 0
+  for (const part of all) length += part.length
+  const joined = new Uint8Array(length)
   let at = 0
   for (const part of all) {
     joined.set(part, at)
@@ -28,16 +30,22 @@ function join(heads: Uint8Array[], tail: Uint8Array): Uint8Array {
 }
 
 /** Root and one proof per leaf, in the order given, with 2n hashes in all. Throws on an empty list: an empty mandate is a bug. */
-export function merkleTree(leaves: readonly Uint8Array[], hash: Hash): { root: Uint8Array<ArrayBuffer>; proofs: InclusionProof[] } {
+export function merkleTree(
+  leaves: readonly Uint8Array[],
+  hash: Hash,
+): { root: Uint8Array<ArrayBuffer>; proofs: InclusionProof[] } {
   if (leaves.length === 0) throw new Error('a Merkle tree needs a leaf')
   const paths: Uint8Array<ArrayBuffer>[][] = leaves.map(() => [])
+  const node = Uint8Array.of(1, ...new Uint8Array(64))
   const rootOf = (from: number, to: number): Uint8Array<ArrayBuffer> => {
     if (to - from === 1) return leafHash(leaves[from] as Uint8Array, hash)
     const middle = from + splitBelow(to - from)
     const left = rootOf(from, middle)
     const right = rootOf(middle, to)
     for (let at = from; at < to; at++) paths[at]?.push(at < middle ? right : left)
-    return nodeHash(left, right, hash)
+    node.set(left, 1)
+    node.set(right, 33)
+    return hash(node)
   }
   const root = rootOf(0, leaves.length)
   return { root, proofs: paths.map((path, index) => ({ index, size: leaves.length, path })) }
