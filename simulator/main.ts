@@ -1,5 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { isActionName } from '../protocol/actions/index.ts'
+import { everyAction, type Failures } from './device/failing.ts'
 import type { Mix } from './device/profile.ts'
 import { type Plane, startControlPlane } from './fleet/control-plane.ts'
 import { type Operator, openOperator, setUpPeople } from './fleet/operator.ts'
@@ -17,6 +19,7 @@ const usage = `Usage: npm run sim -- [options]
   --ramp N              new devices a second at most (50)
   --minutes N           how long scenarios without an end of their own go on
   --latency MS          one-way latency at most; each device has a part of it
+  --fail NAME=SHARE     how often an action fails, as in quarantine-file=0.2,isolate-device=0.05; a SHARE alone for all
   --memory-journals     keep journals in memory; agents can then not be killed and started again
   --json                the report as JSON on standard output
   --report FILE         the report as JSON in a file
@@ -45,7 +48,10 @@ async function main(): Promise<number> {
   const devices = count('devices', 1, 100_000)
   const external = flags.server !== undefined
   if (external && scenario.needsOwnPlane) return refuse(`${scenario.name} needs a control plane of its own`)
-  const mix: Partial<Mix> = flags.latency === undefined ? {} : { latencyMs: number('latency', 0, 10_000) }
+  const mix: Partial<Mix> = {
+    ...(flags.latency === undefined ? {} : { latencyMs: number('latency', 0, 10_000) }),
+    ...(flags.fail === undefined ? {} : { failing: 1, failures: failures(flags.fail) }),
+  }
   const progress = progressTo(process.stderr, () => performance.now())
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -113,6 +119,20 @@ async function controlPlane(devices: number): Promise<Opened> {
   return { plane, operator, token: flags['enrol-token'] ?? (await operator.enrolmentToken(devices)) }
 }
 
+function failures(text: string): Failures {
+  const share = (word: string | undefined) => {
+    const value = word === undefined || word === '' ? Number.NaN : Number(word)
+    return value >= 0 && value <= 1 ? value : refuse(`--fail takes shares from 0 to 1, not ${word}`)
+  }
+  if (!text.includes('=')) return everyAction(share(text))
+  const pairs = text.split(',').map((pair) => pair.split('='))
+  return Object.fromEntries(
+    pairs.map(([name, word]) =>
+      name !== undefined && isActionName(name) ? [name, share(word)] : refuse(`--fail: there is no action ${name}`),
+    ),
+  )
+}
+
 function place(text: string, flag: string) {
   const at = text.lastIndexOf(':')
   const port = Number(text.slice(at + 1))
@@ -149,6 +169,7 @@ function readFlags() {
         ramp: { type: 'string', default: '50' },
         minutes: { type: 'string' },
         latency: { type: 'string' },
+        fail: { type: 'string' },
         'memory-journals': { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         report: { type: 'string' },

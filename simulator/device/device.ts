@@ -13,6 +13,7 @@ import type { ActionId, DeviceId } from '../../protocol/ids.ts'
 import type { DeviceFacts, InForceEntry } from '../../protocol/messages.ts'
 import type { Door } from '../network/relay.ts'
 import { type Birth, birthOf, bornAgain, changedSince } from './birth.ts'
+import type { Failures } from './failing.ts'
 import { type Arrival, hearing } from './hearing.ts'
 import { keepMachine, readSwitchedOff } from './kept.ts'
 import { journalIn, type Life, registryOf, startLife } from './life.ts'
@@ -77,7 +78,8 @@ export interface Device {
   hurry(): void
   /** Somebody sets its clock. */
   setClock(ms: number): void
-  setEffectFailure(share: number): void
+  /** From now on its machine lets actions fail so often. */
+  setFailures(failures: Failures): void
   /** The power goes, and comes back: the machine and its agent start again. */
   restart(): Promise<void>
   /** Somebody puts another file where this one was, or takes it away again. */
@@ -120,7 +122,7 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
   let link: Link | null = null
   let lives = 0
   let denied = 0
-  let failure = profile.effectFailure
+  let failures = profile.failures
   let plan: { left: number; readonly pauseMs: number } | null = null
   let stopped = false
   let busy: Promise<void> = Promise.resolve()
@@ -140,7 +142,7 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
       folder: deps.journal === 'file' ? folder : null,
       witness,
       random: draw,
-      effectFailure: () => failure,
+      failures: () => failures,
       dies: () => plan !== null && --plan.left <= 0,
       denied: () => void denied++,
       changed: () => kept?.changed(),
@@ -236,8 +238,8 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
     },
     hurry: () => link?.hurry(),
     setClock: (ms) => scene.machine.jumpWallClock(ms),
-    setEffectFailure(share) {
-      failure = share
+    setFailures(next) {
+      failures = next
     },
     restart: () =>
       inTurn(async () => {

@@ -8,11 +8,12 @@ import { createCore } from '../../agent/core/create-core.ts'
 import type { Log } from '../../agent/core/log.ts'
 import { findCapabilities } from '../../agent/facts.ts'
 import { withFaults } from '../../agent/host/faults.ts'
-import { type Host, HostError } from '../../agent/host/host.ts'
+import type { Host } from '../../agent/host/host.ts'
 import { modelHost } from '../../agent/host/model/host.ts'
 import type { Identity } from '../../agent/link/identity.ts'
 import { openVault } from '../../agent/vault/open-vault.ts'
 import type { Capability } from '../../protocol/messages.ts'
+import { type Failures, failing } from './failing.ts'
 import type { Profile } from './profile.ts'
 import { canaryAt, controlPlaneAt, type Scene } from './scenery.ts'
 import type { Witness } from './witness.ts'
@@ -48,8 +49,8 @@ export interface LifeDeps {
   readonly witness: Witness
   /** From 0 up to 1. */
   random(): number
-  /** How often the machine denies an effect now, from 0 to 1. */
-  effectFailure(): number
+  /** What the machine lets fail now, and how often. */
+  failures(): Failures
   /** Asked at each commit and each effect: whether the agent dies right there. */
   dies(): boolean
   /** It died of {@link dies}. */
@@ -85,15 +86,14 @@ export async function startLife(deps: LifeDeps): Promise<Life> {
     setImmediate(() => deps.died())
     throw new Killed('killed')
   }
+  const machineFails = failing({ random: deps.random, failures: deps.failures, denied: deps.denied })
   const host = withFaults(modelHost(machine), (phase, effect) => {
     if (phase === 'after') {
       witness.look()
       deps.changed()
     }
     stopAt()
-    if (phase !== 'before' || !armed || deps.random() >= deps.effectFailure()) return
-    deps.denied()
-    throw new HostError('io_failed', `this machine denied ${effect}`)
+    if (phase === 'before') machineFails.effect(effect)
   })
   const log: Log = {
     debug: () => undefined,
@@ -107,7 +107,7 @@ export async function startLife(deps: LifeDeps): Promise<Life> {
     profile.platform === 'windows' ? `${scene.stateFolder}\\vault` : `${scene.stateFolder}/vault`,
   )
   const vault = await openVault({ host, folder: vaultFolder, random: (length) => randomBytes(length) })
-  const used = witness.noting(registryOf(profile))
+  const used = witness.noting(machineFails.drawing(registryOf(profile)))
   const core = createCore({
     deviceId: identity.deviceId,
     host,

@@ -1,5 +1,6 @@
 import { seeded } from '../../agent/host/model/seed.ts'
 import type { Platform } from '../../protocol/action-spec.ts'
+import { type Failures, noAction } from './failing.ts'
 
 /** How a hostile device misbehaves. It has a certificate: an attacker who owns an enrolled machine. */
 export type Hostility = (typeof hostilities)[number]
@@ -26,8 +27,8 @@ export interface Profile {
   readonly skewMs: number
   readonly latencyMs: number
   readonly jitterMs: number
-  /** How often the machine denies one effect, from 0 to 1. */
-  readonly effectFailure: number
+  /** How often actions fail on the machine. */
+  readonly failures: Failures
   /** How often the link hands the core the same order twice, from 0 to 1. */
   readonly doubled: number
   /** How often an order is overtaken by those behind it, from 0 to 1. */
@@ -40,9 +41,9 @@ export interface Mix {
   readonly windows: number
   readonly old: number
   readonly hostile: number
-  /** Share of devices whose machine denies effects now and then, and how often those do. */
+  /** Share of devices whose machine lets actions fail now and then, and how often each action does there. */
   readonly failing: number
-  readonly effectFailure: number
+  readonly failures: Failures
   /** Share of devices whose clock is wrong, and by how much at most, milliseconds. */
   readonly skewed: number
   readonly skewMs: number
@@ -59,7 +60,7 @@ export const plainMix: Mix = {
   old: 0.05,
   hostile: 0,
   failing: 0,
-  effectFailure: 0,
+  failures: noAction,
   skewed: 0,
   skewMs: 0,
   latencyMs: 0,
@@ -114,7 +115,7 @@ export function profileOf(run: number, index: number, mix: Mix): Profile {
     skewMs: skewed < mix.skewed ? skew : 0,
     latencyMs,
     jitterMs: draw() * mix.jitterMs,
-    effectFailure: failing < mix.failing ? mix.effectFailure : 0,
+    failures: failing < mix.failing ? mix.failures : noAction,
     doubled: mix.doubled,
     reordered: mix.reordered,
     user: pick(users),

@@ -1,5 +1,6 @@
-import type { Bench, Registry } from '../../agent/core/action.ts'
+import type { Registry } from '../../agent/core/action.ts'
 import type { ActionId } from '../../protocol/ids.ts'
+import { aroundAttempts } from './around.ts'
 import type { Scene, TargetName } from './scenery.ts'
 
 /**
@@ -40,29 +41,6 @@ export function witnessOf({ targets }: Pick<Scene, 'targets'>): Witness {
     touched.set(id, counts)
   }
 
-  const watched = <Part extends object>(part: Part): Part =>
-    new Proxy(part, {
-      get: (original, key) => {
-        const value: unknown = Reflect.get(original, key)
-        if (typeof value !== 'function' || (key !== 'apply' && key !== 'revert')) return value
-        return (bench: Bench, ...rest: unknown[]): unknown => {
-          note(bench.actionId, key === 'apply' ? 'applied' : 'reverted')
-          return Reflect.apply(value, original, [bench, ...rest])
-        }
-      },
-    })
-  const opened = <Part extends object>(part: Part, wrap: (inner: object) => object): Part => {
-    const kept = new Map<PropertyKey, unknown>()
-    return new Proxy(part, {
-      get: (original, key) => {
-        const value: unknown = Reflect.get(original, key)
-        if (typeof value !== 'object' || value === null) return value
-        if (!kept.has(key)) kept.set(key, wrap(value))
-        return kept.get(key)
-      },
-    })
-  }
-
   return {
     look() {
       for (const one of seen) {
@@ -82,6 +60,10 @@ export function witnessOf({ targets }: Pick<Scene, 'targets'>): Witness {
     },
     targets: () => seen.map(({ target, ...counts }) => ({ name: target.name, ...counts })),
     touched: () => [...touched].map(([id, counts]) => ({ id, ...counts })),
-    noting: (registry) => opened(registry, (platforms) => opened(platforms, watched)),
+    noting: (registry) =>
+      aroundAttempts(registry, ({ actionId, what }, run) => {
+        note(actionId, what === 'apply' ? 'applied' : 'reverted')
+        return run()
+      }),
   }
 }

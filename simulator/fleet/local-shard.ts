@@ -159,7 +159,7 @@ async function perform(device: Device, command: Command): Promise<void> {
     case 'clock':
       return device.setClock(command.ms)
     case 'failures':
-      return device.setEffectFailure(command.share)
+      return device.setFailures(command.failures)
     case 'find':
       return device.find(command.found)
     case 'restart':

@@ -87,6 +87,10 @@ export interface Operator {
   reject(actions: readonly Row[], comment: string): Promise<Row[]>
   cancel(action: ActionId, comment: string): Promise<Row>
   undo(actions: readonly ActionId[], comment: string): Promise<Row[]>
+  /** Asks for what vaults hold to be destroyed, or for a copy of it; named by the actions that put it there. */
+  fromVault(wish: 'purge' | 'collect', items: readonly ActionId[], comment: string): Promise<Row[]>
+  /** The copy that a request has brought. */
+  collected(request: ActionId): Promise<Uint8Array>
   /** Everything in force, by the word of the control plane. */
   inForce(): Promise<Row[]>
   actions(filter: Readonly<Record<string, string>>): Promise<Row[]>
@@ -186,6 +190,14 @@ export function openOperator(url: string, { asking, deciding }: { asking: Pass; 
         )
       return found
     },
+    async fromVault(wish, items, comment) {
+      const found: Row[] = []
+      for (const some of slices(items, membersAtOnce))
+        found.push(...(await post(asking, `/v1/vault/${wish}`, { items: some, comment }, rows)).actions)
+      return found
+    },
+    collected: async (request) =>
+      new Uint8Array(await (await call(url, deciding, `/v1/vault/collected/${request}/content`, {})).arrayBuffer()),
     inForce: () => pages('/v1/in-force', {}),
     actions: (filter) => pages('/v1/actions', filter),
     rollouts: async () => (await get('/v1/rollouts', z.object({ rollouts: z.array(rollout) }))).rollouts,

@@ -1,5 +1,6 @@
 import type { DeviceId } from '../../protocol/ids.ts'
 import type { Truth, WhatIsFound } from '../device/device.ts'
+import type { Failures } from '../device/failing.ts'
 import type { Arrival } from '../device/hearing.ts'
 import type { Hostility, Mix } from '../device/profile.ts'
 import type { TargetName } from '../device/scenery.ts'
@@ -70,7 +71,7 @@ export type Command = { readonly devices: readonly number[] } & (
   | { readonly what: 'reach'; readonly reach: Reach }
   | { readonly what: 'weather'; readonly weather: Weather }
   | { readonly what: 'clock'; readonly ms: number }
-  | { readonly what: 'failures'; readonly share: number }
+  | { readonly what: 'failures'; readonly failures: Failures }
   | { readonly what: 'find'; readonly found: WhatIsFound }
   | { readonly what: 'restart' }
   | { readonly what: 'intrude'; readonly target: TargetName; readonly there: boolean }

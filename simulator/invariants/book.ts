@@ -1,3 +1,4 @@
+import type { ActionName } from '../../protocol/actions/index.ts'
 import type { ActionId, DeviceId } from '../../protocol/ids.ts'
 import { hasEnded, type Status } from '../../protocol/status.ts'
 import type { TargetName } from '../device/scenery.ts'
@@ -8,6 +9,7 @@ export interface Entry {
   readonly id: ActionId
   readonly device: DeviceId
   readonly target: TargetName
+  readonly action: ActionName
   readonly kind: 'do' | 'undo'
   /** Whether somebody approved it; nothing may happen before. */
   approved: boolean
@@ -44,6 +46,7 @@ export function openBook(): Book {
         id: row.id,
         device: row.device.id,
         target,
+        action: row.action,
         kind: row.kind,
         approved: false,
         approvedAt: null,

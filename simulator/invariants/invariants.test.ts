@@ -118,6 +118,15 @@ describe('[SIM1] invariants', () => {
     expect(brokenBy(world({ truth: { inForce: [] } }))).toEqual([name])
   })
 
+  test('let what was purged be in no place and on no list, and see it when it came back', () => {
+    const purged = { row: { effect: 'purged' as const }, inForce: [] }
+    expect(brokenBy(world({ ...purged, truth: { inForce: [] } }))).toEqual([])
+    const back: Truth['targets'] = [{ name: 'dropper', inEffect: false, came: 1, went: 1, lost: 0 }]
+    expect(brokenBy(world({ ...purged, truth: { inForce: [], targets: back, changed: [] } }))).toEqual([
+      'what is said to be in force is in force, and nothing else is',
+    ])
+  })
+
   test('see what an undo did not put back, and what nobody meant to touch', () => {
     const changed = ['file /etc/passwd', 'file /opt/x']
     expect(brokenBy(world({ truth: { changed } }))).toEqual(['what was taken back is as it was'])

@@ -1,4 +1,4 @@
-import { isActionName, specOf } from '../../protocol/actions/index.ts'
+import { type ActionName, isActionName, specOf } from '../../protocol/actions/index.ts'
 import type { DeviceId } from '../../protocol/ids.ts'
 import { hasEnded } from '../../protocol/status.ts'
 import type { Truth } from '../device/device.ts'
@@ -88,7 +88,8 @@ export const atRest: Readonly<Record<string, Invariant<World>>> = {
       }),
     )
   },
-  'what is said to be in force is in force, and nothing else is': ({ members, truths, inForce, book }) => {
+  'what is said to be in force is in force, and nothing else is': ({ members, truths, inForce, book, rows }) => {
+    const gone = purged(book, rows)
     const said = new Map<DeviceId, Row[]>()
     for (const row of inForce) said.set(row.device.id, [...(said.get(row.device.id) ?? []), row])
     return honest(truths, members).flatMap(({ truth, member }) => {
@@ -104,7 +105,7 @@ export const atRest: Readonly<Record<string, Invariant<World>>> = {
         if (entry !== undefined) standing.add(entry.target)
       }
       for (const { name, inEffect } of truth.targets)
-        if (inEffect !== standing.has(name) && isReversible(member, name))
+        if (inEffect !== (standing.has(name) || gone.has(`${truth.device} ${name}`)) && isReversible(member, name))
           wrong.push(
             `${nameOf(truth)}: ${name} ${inEffect ? 'is in effect and not listed' : 'is listed and not in effect'}`,
           )
@@ -160,11 +161,24 @@ function honest(truths: readonly Truth[], members: readonly Member[]): { truth: 
 const mayTouch = (entry: Entry | undefined, device: DeviceId): boolean =>
   entry !== undefined && entry.approved && entry.device === device
 
+/** What is about something in a vault takes nothing from its place and puts nothing back. */
+const besides: ReadonlySet<ActionName> = new Set<ActionName>(['purge-quarantine', 'collect-quarantined'])
+
+/** Targets that are in no place and no list any more: what the vault held of them was destroyed. */
+function purged({ entries }: Book, rows: readonly Row[]): ReadonlySet<string> {
+  return new Set(
+    rows.flatMap(({ id, effect }) => {
+      const entry = entries.get(id)
+      return effect === 'purged' && entry !== undefined ? [`${entry.device} ${entry.target}`] : []
+    }),
+  )
+}
+
 function approvals({ entries }: Book) {
   const none = { doing: 0, undoing: 0, unsure: 0 }
   const counts = new Map<string, typeof none>()
-  for (const { device, target, kind, approved, status } of entries.values()) {
-    if (!approved) continue
+  for (const { device, target, action, kind, approved, status } of entries.values()) {
+    if (!approved || besides.has(action)) continue
     const count = counts.get(`${device} ${target}`) ?? { ...none }
     if (kind === 'do') count.doing++
     else count.undoing++
@@ -180,7 +194,7 @@ function countOf(book: Book, rows: readonly Row[]) {
   const counts = new Map<string, { done: number; undone: number; maybe: number }>()
   for (const row of rows) {
     const entry = book.entries.get(row.id)
-    if (entry === undefined) continue
+    if (entry === undefined || besides.has(row.action)) continue
     const key = `${entry.device} ${entry.target}`
     const count = counts.get(key) ?? { done: 0, undone: 0, maybe: 0 }
     if (row.status === 'failed') count.maybe++

@@ -1,3 +1,4 @@
+import { everyAction } from '../device/failing.ts'
 import type { TargetName } from '../device/scenery.ts'
 import { able, act, allEnded, mend, order, pause, type Scenario, type Stage, some, undoEverything } from './stage.ts'
 
@@ -11,7 +12,7 @@ export const flakyWifi: Scenario = {
   leavesNothing: true,
   minutes: 0.5,
   silentMs: 12_000,
-  mix: { latencyMs: 60, jitterMs: 60, doubled: 0.1, reordered: 0.1, failing: 0.2, effectFailure: 0.01 },
+  mix: { latencyMs: 60, jitterMs: 60, doubled: 0.1, reordered: 0.1, failing: 0.2, failures: everyAction(0.1) },
   async play(stage) {
     await rounds(stage, stage.minutes)
     await stage.step('the weather clears', async () => {

@@ -1,3 +1,4 @@
+import { everyAction, noAction } from '../device/failing.ts'
 import type { TargetName } from '../device/scenery.ts'
 import type { Rollout, Row } from '../fleet/operator.ts'
 import type { Member } from '../fleet/shard.ts'
@@ -150,7 +151,7 @@ async function alert(stage: Stage, verdict: 'malicious' | 'suspicious'): Promise
 /** The machines deny a batch at first, so that its rollout halts and asks. Where batches of this size do not go out in waves it ends at once. */
 async function haltingRollout(stage: Stage, story: Story): Promise<void> {
   const members = able(stage, 'dropper').slice(0, rolloutSize)
-  await order(stage, members, { what: 'failures', share: 1 })
+  await order(stage, members, { what: 'failures', failures: everyAction(1) })
   try {
     const rows = await act(stage, 'dropper', members, 'The same helper on every machine')
     story.tell(rows)
@@ -159,7 +160,7 @@ async function haltingRollout(stage: Stage, story: Story): Promise<void> {
       (await stage.operator.rollouts()).every(({ batch, state }) => state !== 'running' || !batches.has(batch))
     await stage.until('the rollout halts', isOver, 60_000)
   } finally {
-    await order(stage, members, { what: 'failures', share: 0 })
+    await order(stage, members, { what: 'failures', failures: noAction })
   }
 }
 

@@ -1,3 +1,4 @@
+import { everyAction, noAction } from '../device/failing.ts'
 import { able, act, allEnded, order, pause, type Scenario, type Stage, undoEverything } from './stage.ts'
 
 export const rollout: Scenario = {
@@ -14,13 +15,13 @@ export const rollout: Scenario = {
     if (members.length <= 8) throw new Error('waves need more devices: give at least 12')
 
     await step('machines deny it: the rollout halts at its canary', async () => {
-      await order(stage, members, { what: 'failures', share: 1 })
+      await order(stage, members, { what: 'failures', failures: everyAction(1) })
       await act(stage, 'dropper', members, 'a rollout that must halt')
       await until('the rollout halts', async () => (await newest(stage)).state === 'halted', 60_000)
       await quiet(stage, 'while it was halted')
     })
     await step('mended and told to go on, it reaches everyone', async () => {
-      await order(stage, members, { what: 'failures', share: 0 })
+      await order(stage, members, { what: 'failures', failures: noAction })
       const { batch } = await newest(stage)
       await operator.resume(batch, 'mended')
       await allEnded(stage)
@@ -29,10 +30,10 @@ export const rollout: Scenario = {
     })
     await step('undone in waves as well', () => undoEverything(stage, 'it was a drill'))
     await step('another one halts and is given up: the rest never happens', async () => {
-      await order(stage, members, { what: 'failures', share: 1 })
+      await order(stage, members, { what: 'failures', failures: everyAction(1) })
       await act(stage, 'tool', members, 'a rollout that is given up')
       await until('the rollout halts', async () => (await newest(stage)).state === 'halted', 60_000)
-      await order(stage, members, { what: 'failures', share: 0 })
+      await order(stage, members, { what: 'failures', failures: noAction })
       await operator.abort((await newest(stage)).batch, 'never mind')
       await allEnded(stage)
       await quiet(stage, 'after it was given up')

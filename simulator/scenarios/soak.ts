@@ -1,3 +1,4 @@
+import { everyAction } from '../device/failing.ts'
 import { rounds } from './flaky-wifi.ts'
 import { allEnded, mend, type Scenario, undoEverything } from './stage.ts'
 
@@ -9,7 +10,7 @@ export const soak: Scenario = {
   minutes: 30,
   staysFlat: true,
   silentMs: 30_000,
-  mix: { latencyMs: 60, jitterMs: 60, doubled: 0.1, reordered: 0.1, failing: 0.1, effectFailure: 0.01 },
+  mix: { latencyMs: 60, jitterMs: 60, doubled: 0.1, reordered: 0.1, failing: 0.1, failures: everyAction(0.1) },
   async play(stage) {
     await rounds(stage, stage.minutes)
     await stage.step('the weather clears', async () => {

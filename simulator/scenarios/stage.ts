@@ -1,5 +1,6 @@
 import type { seeded } from '../../agent/host/model/seed.ts'
 import type { ActionName } from '../../protocol/actions/index.ts'
+import { noAction } from '../device/failing.ts'
 import type { Mix } from '../device/profile.ts'
 import type { TargetName } from '../device/scenery.ts'
 import type { Plane } from '../fleet/control-plane.ts'
@@ -161,7 +162,7 @@ export async function mend(stage: Stage): Promise<void> {
   await order(stage, honest, { what: 'reach', reach: 'open' })
   await order(stage, honest, { what: 'weather', weather: { latencyMs: 0, jitterMs: 0 } })
   await order(stage, honest, { what: 'stall', on: false })
-  await order(stage, honest, { what: 'failures', share: 0 })
+  await order(stage, honest, { what: 'failures', failures: noAction })
   await order(stage, honest, { what: 'start' })
   await order(stage, honest, { what: 'wake' })
   await order(stage, honest, { what: 'hurry' })
