@@ -29,6 +29,12 @@ export interface WholeBatch {
   readonly contentHash: string
 }
 
+/** A batch that was asked for in this very write, with all its rows: they need not be read again. */
+export interface JustAsked {
+  readonly rows: readonly ActionRow[]
+  readonly contentHash: string
+}
+
 /** Each choice ends on its own: what one of them meets does not hold up the others. */
 export interface Decided {
   readonly decided: ActionRow[]
@@ -42,7 +48,7 @@ export type Decide = (
   deps: ActionDeps,
   transaction: Transaction<Schema>,
   caller: Caller,
-  chosen: readonly Choice[] | WholeBatch,
+  chosen: readonly Choice[] | WholeBatch | JustAsked,
   comment: string,
 ) => Promise<Decided>
 
@@ -172,7 +178,7 @@ async function sort(
   deps: WithRights,
   transaction: Transaction<Schema>,
   caller: Caller,
-  choice: readonly Choice[] | WholeBatch,
+  choice: readonly Choice[] | WholeBatch | JustAsked,
   decision: 'approve' | 'reject',
   rules: Settings,
 ): Promise<{ sound: Group[]; problems: Decided['problems'] }> {
@@ -214,12 +220,13 @@ interface Chosen {
 async function chosen(
   transaction: Transaction<Schema>,
   caller: Caller,
-  choice: readonly Choice[] | WholeBatch,
+  choice: readonly Choice[] | WholeBatch | JustAsked,
 ): Promise<Chosen> {
   if ('batch' in choice) {
     const rows = await rowsOfBatch(seenBy(transaction, caller), choice.batch)
     return { rows, shown: () => choice.contentHash, whole: caller.groups === null }
   }
+  if ('rows' in choice) return { rows: choice.rows, shown: () => choice.contentHash, whole: true }
   const hashes = new Map(choice.map((it) => [it.action, it.contentHash]))
   const ids = [...hashes.keys()]
   const rows =
