@@ -123,6 +123,7 @@ describe('[SIM1] invariants', () => {
     expect(brokenBy(world({ ...purged, truth: { inForce: [] } }))).toEqual([])
     const back: Truth['targets'] = [{ name: 'dropper', inEffect: false, came: 1, went: 1, lost: 0 }]
     expect(brokenBy(world({ ...purged, truth: { inForce: [], targets: back, changed: [] } }))).toEqual([
+      'each effect happened exactly as often as it is said to have',
       'what is said to be in force is in force, and nothing else is',
     ])
   })
