@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { CompiledQuery, Kysely, SqliteDialect, type Transaction } from 'kysely'
 import { RecourseError } from '../../protocol/errors.ts'
+import { type Checkpoints, keepCheckpoints } from './checkpoints.ts'
 import { migrate } from './migrations.ts'
 import { ManyRuns } from './prepared.ts'
 import type { Schema } from './schema.ts'
@@ -13,7 +14,8 @@ import type { Store } from './store.ts'
  * INVARIANTS
  * - One process holds the folder: `recourse.lock` is a database in an open exclusive transaction, and the system frees that when the
  *   process dies, however it dies. A second process is told `store_locked` and has touched nothing.
- * - WAL with synchronous=FULL: what a commit returned from is on the disk (fsync before the commit returns).
+ * - WAL with synchronous=FULL: what a commit returned from is on the disk (fsync before the commit returns). Copying the log into
+ *   the database is left to a thread (checkpoints.ts).
  * - One connection writes. Works run one after the other, each behind a savepoint of its own, several to one commit; a promise is
  *   settled only after the commit that holds its work. When the commit fails, every work of the group has failed.
  * - A work must not ask for another write and wait for it: it would wait for itself. That is a bug and throws.
@@ -37,10 +39,22 @@ export async function openSqlite({ folder, groupSize = 128 }: SqliteOptions): Pr
   const lock = lockFolder(folder)
   const file = join(folder, 'recourse.db')
   try {
-    const writer = connect(file, false)
+    const database = open(file, false)
+    const writer = over(database)
     chmodSync(file, 0o600)
     await migrate(writer, 'blob')
-    return storeOver(writer, connect(file, true), lock, groupSize)
+    const checkpoints = keepCheckpoints(file, (pages) => database.exec(`PRAGMA wal_autocheckpoint = ${pages}`))
+    const readable = open(file, true)
+    const read = over(readable)
+    const release = async () => {
+      await checkpoints.close()
+      await read.destroy()
+      // One that was never asked anything is not closed with what stands over it; the last to close takes the log away, if it may write.
+      if (readable.isOpen) readable.close()
+      await writer.destroy()
+      lock.close()
+    }
+    return storeOver({ writer, read, checkpoints, release }, groupSize)
   } catch (failure) {
     lock.close()
     throw failure
@@ -54,7 +68,14 @@ const savepoint = {
   end: CompiledQuery.raw('release work'),
 }
 
-function storeOver(writer: Kysely<Schema>, read: Kysely<Schema>, lock: DatabaseSync, groupSize: number): Store {
+interface Opened {
+  readonly writer: Kysely<Schema>
+  readonly read: Kysely<Schema>
+  readonly checkpoints: Checkpoints
+  release(): Promise<void>
+}
+
+function storeOver({ writer, read, checkpoints, release }: Opened, groupSize: number): Store {
   const queue: Waiting[] = []
   const inside = new AsyncLocalStorage<{ running: boolean }>()
   let working: Promise<void> | null = null
@@ -65,6 +86,7 @@ function storeOver(writer: Kysely<Schema>, read: Kysely<Schema>, lock: DatabaseS
       // One turn of the event loop lets everything that has just arrived share the commit; it is no wait.
       await new Promise((resolve) => setImmediate(resolve))
       await commitGroup()
+      await checkpoints.committed()
     }
     working = null
   }
@@ -136,9 +158,7 @@ function storeOver(writer: Kysely<Schema>, read: Kysely<Schema>, lock: DatabaseS
     close: async () => {
       closed = true
       await working
-      await read.destroy()
-      await writer.destroy()
-      lock.close()
+      await release()
     },
   }
 }
@@ -155,12 +175,19 @@ function lockFolder(folder: string): DatabaseSync {
   }
 }
 
-function connect(file: string, readOnly: boolean): Kysely<Schema> {
+/** So much of the database stays in memory; with less, large writes put pages into the log that they change again. In KiB. */
+const cached = { writer: 65_536, reader: 32_768 }
+
+function open(file: string, readOnly: boolean): DatabaseSync {
   const database = new DatabaseSync(file, { readOnly, enableForeignKeyConstraints: true, timeout: 5_000 })
+  database.exec(`PRAGMA cache_size = -${readOnly ? cached.reader : cached.writer}; PRAGMA temp_store = memory`)
   if (!readOnly)
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864')
-  return new Kysely<Schema>({ dialect: new SqliteDialect({ database: adapt(database) }) })
+  return database
 }
+
+const over = (database: DatabaseSync): Kysely<Schema> =>
+  new Kysely<Schema>({ dialect: new SqliteDialect({ database: adapt(database) }) })
 
 const preparedLimit = 500
 
