@@ -79,4 +79,9 @@ test('what cannot be done to a control plane of others is refused before anythin
   const refused = await simulate('--server', plane.url, '--scenario', 'server-killed')
   expect(refused.code).toBe(2)
   expect(refused.stderr).toContain('needs a control plane of its own')
+  for (const fail of ['quarantine-file=2', 'reboot=0.5', 'quarantine-file', '']) {
+    const unknown = await simulate('--fail', fail)
+    expect(unknown.code).toBe(2)
+    expect(unknown.stderr).toContain('--fail')
+  }
 })
