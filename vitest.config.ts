@@ -55,7 +55,7 @@ export default defineConfig({
         },
       },
       {
-        // Two at a time, for the two halves of the memory of a small machine.
+        // Two at a time: each device keeps its disk in memory.
         test: {
           name: 'device',
           include: ['**/*.device.test.ts'],

@@ -65,6 +65,8 @@ async function live(
   }
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ask.victim, JSON.stringify(whole)], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    // Hundreds of lives of one program: those that end by themselves leave what they compiled to the others.
+    env: { ...process.env, NODE_COMPILE_CACHE: join(root, 'compiled') },
   })
   let complaints = ''
   child.stderr.on('data', (chunk) => (complaints += String(chunk)))
