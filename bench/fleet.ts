@@ -49,9 +49,9 @@ async function idleMemory(say: Say): Promise<Measured> {
     const server = await world.open(kind)
     await server.connect(0, warming)
     await server.cut(0, warming)
-    const empty = await server.atRest()
+    const empty = await server.weighed()
     await server.connect(0, idle)
-    const full = await server.atRest()
+    const full = await server.weighed()
     if (full.connected !== idle) throw new Error(`${full.connected} of ${idle} devices are connected`)
     await server.cut(0, idle)
     await server.stop()
@@ -90,7 +90,7 @@ async function measureLarge(say: Say): Promise<Large> {
   try {
     const bare = await filled(world, 'bare', say)
     const plane = await filled(world, 'plane', say)
-    const full = await plane.atRest()
+    const full = await plane.weighed()
     if (full.connected !== devices) throw new Error(`${full.connected} of ${devices} devices are connected`)
     const held = full.rssBytes / mebibyte
     const rates: Measured[] = []
