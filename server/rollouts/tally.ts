@@ -1,8 +1,10 @@
-import type { Kysely, Transaction } from 'kysely'
-import type { BatchId } from '../../protocol/ids.ts'
-import { hasEnded } from '../../protocol/status.ts'
+import type { Kysely, Selectable, Transaction } from 'kysely'
+import type { ActionId, BatchId } from '../../protocol/ids.ts'
+import { hasEnded, type Status } from '../../protocol/status.ts'
 import type { ActionDeps } from '../actions/deps.ts'
 import type { ActionRow } from '../actions/life.ts'
+import type { RolloutMemberTable } from '../store/deciding-schema.ts'
+import { prepare } from '../store/prepared.ts'
 import type { Schema } from '../store/schema.ts'
 import { isFailure, mayLeaveBehind, type WaveStanding } from './standing.ts'
 
@@ -18,27 +20,39 @@ export async function countEnded(
   transaction: Transaction<Schema>,
   moved: readonly ActionRow[],
 ): Promise<ReadonlySet<BatchId>> {
-  const changed = new Set<BatchId>()
-  for (const { id, batch_id: batch, status } of moved) {
-    if (!hasEnded(status)) continue
-    const member = await transaction
-      .updateTable('rollout_member')
-      .set({ ended_as: status })
-      .where('action_id', '=', id)
-      .where('ended_as', 'is', null)
-      .returning('wave')
-      .executeTakeFirst()
-    if (member === undefined) continue
-    await transaction
-      .updateTable('rollout_wave')
-      .set((it) => ({ ended: it('ended', '+', 1), failed: it('failed', '+', isFailure(status) ? 1 : 0) }))
-      .where('batch_id', '=', batch)
-      .where('wave', '=', member.wave)
-      .execute()
-    changed.add(batch)
-  }
-  return changed
+  const ended = moved.filter((row) => hasEnded(row.status))
+  const byId = new Map(ended.map((row) => [row.id, row]))
+  const members = await endMember.many(
+    transaction,
+    [...byId.values()].map(({ id, status }) => ({ id, as: status })),
+  )
+  const waves = members.map(({ action_id, batch_id: batch, wave }) => {
+    const status = byId.get(action_id)?.status
+    return { batch, wave, failed: status !== undefined && isFailure(status) ? 1 : 0 }
+  })
+  await countOne.many(transaction, waves)
+  return new Set(waves.map((it) => it.batch))
 }
+
+const endMember = prepare<
+  { id: ActionId; as: Status },
+  Pick<Selectable<RolloutMemberTable>, 'action_id' | 'batch_id' | 'wave'>
+>((db, slot) =>
+  db
+    .updateTable('rollout_member')
+    .set({ ended_as: slot('as') })
+    .where('action_id', '=', slot('id'))
+    .where('ended_as', 'is', null)
+    .returning(['action_id', 'batch_id', 'wave']),
+)
+
+const countOne = prepare<{ batch: BatchId; wave: number; failed: number }, unknown>((db, slot) =>
+  db
+    .updateTable('rollout_wave')
+    .set((it) => ({ ended: it('ended', '+', 1), failed: it('failed', '+', slot('failed')) }))
+    .where('batch_id', '=', slot('batch'))
+    .where('wave', '=', slot('wave')),
+)
 
 /** More open members than this are not looked through after each report; the sweep does it. */
 const lookedThrough = 32

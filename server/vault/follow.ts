@@ -1,9 +1,8 @@
 import type { Transaction } from 'kysely'
-import * as z from 'zod'
+import type * as z from 'zod'
 import { catalogue } from '../../protocol/actions/index.ts'
-import { filePath } from '../../protocol/file-path.ts'
 import { type ActionId, actionId } from '../../protocol/ids.ts'
-import { outcome } from '../../protocol/outcome.ts'
+import type { Outcome } from '../../protocol/outcome.ts'
 import type { Effect } from '../../protocol/status.ts'
 import type { ActionRow } from '../actions/life.ts'
 import { prepare } from '../store/prepared.ts'
@@ -20,11 +19,16 @@ import type { VaultItemTable, VaultState } from '../store/vault-schema.ts'
  *   word is all there is.
  */
 export async function followVault(transaction: Transaction<Schema>, moved: readonly ActionRow[]): Promise<void> {
+  await item.many(
+    transaction,
+    moved.flatMap((row) => {
+      const state = row.action === 'quarantine-file' ? stateOf(row.effect) : null
+      return state === null ? [] : [itemOf(row, state)]
+    }),
+  )
   for (const row of moved) {
     const ends = row.status === 'succeeded' ? endedBy(row) : null
     if (ends !== null) await nameWhoEnded(transaction, row, ends)
-    const state = row.action === 'quarantine-file' ? stateOf(row.effect) : null
-    if (state !== null) await keep(transaction, row, state)
   }
 }
 
@@ -44,14 +48,18 @@ function stateOf(effect: Effect): VaultState | null {
   }
 }
 
-async function keep(transaction: Transaction<Schema>, row: ActionRow, state: VaultState): Promise<void> {
-  const gone_at = state === 'restored' || state === 'purged' ? row.proved_at : null
-  const taken_at = row.ended_at ?? row.created_at
-  const { id: action_id, device_id } = row
-  await item.all(transaction, { action_id, device_id, ...fileOf(row), taken_at, state, gone_at })
-}
+type Item = Omit<VaultItemTable, 'gone_by'>
 
-const item = prepare<Omit<VaultItemTable, 'gone_by'>, unknown>((db, slot) => {
+const itemOf = (row: ActionRow, state: VaultState): Item => ({
+  action_id: row.id,
+  device_id: row.device_id,
+  ...fileOf(row),
+  taken_at: row.ended_at ?? row.created_at,
+  state,
+  gone_at: state === 'restored' || state === 'purged' ? row.proved_at : null,
+})
+
+const item = prepare<Item, unknown>((db, slot) => {
   const standing = { state: slot('state'), gone_at: slot('gone_at') }
   const file = { path: slot('path'), sha256: slot('sha256'), size_bytes: slot('size_bytes') }
   const whose = { action_id: slot('action_id'), device_id: slot('device_id'), taken_at: slot('taken_at') }
@@ -61,20 +69,22 @@ const item = prepare<Omit<VaultItemTable, 'gone_by'>, unknown>((db, slot) => {
     .onConflict((it) => it.column('action_id').doUpdateSet(standing))
 })
 
-const ordered = z.object({ path: filePath, sha256: z.string() })
+type Ordered = z.infer<(typeof catalogue)['quarantine-file']['params']>
 
 function fileOf(row: ActionRow): { path: string; sha256: string | null; size_bytes: number | null } {
   const said = saidFile(row)
   if (row.kind === 'undo')
     return { path: row.target_label, sha256: said?.sha256 ?? null, size_bytes: said?.sizeBytes ?? null }
-  const { path, sha256 } = ordered.parse(JSON.parse(row.params))
+  // Written only after it was held to its schema, when somebody asked for it.
+  const { path, sha256 }: Ordered = JSON.parse(row.params)
   return { path, sha256, size_bytes: said?.sha256 === sha256 ? said.sizeBytes : null }
 }
 
 /** The file that the device says its vault holds. */
 function saidFile(row: ActionRow) {
   if (row.outcome === null) return null
-  const said = outcome.parse(JSON.parse(row.outcome))
+  // Written only after it was held to its schema, when the device said it.
+  const said: Outcome = JSON.parse(row.outcome)
   if (!('evidence' in said)) return null
   return said.evidence.find(({ subject, file }) => subject === 'vault' && file !== undefined)?.file ?? null
 }
