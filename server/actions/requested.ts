@@ -5,7 +5,7 @@ import type { Schema } from '../store/schema.ts'
 import { sendOut } from './at-hand.ts'
 import type { ActionDeps } from './deps.ts'
 import type { Requested } from './request.ts'
-import { actionView, viewActions } from './views.ts'
+import { actionView, viewChanged } from './views.ts'
 
 /** What came of a request: the rows, and which of them were open already. */
 export const requested = z
@@ -19,7 +19,7 @@ export async function answerRequested(
   found: readonly Requested[],
 ): Promise<Answer> {
   const rows = found.map((it) => it.row)
-  const views = await viewActions(transaction, rows)
+  const views = await viewChanged(transaction, rows)
   const actions = views.map((view, at) => ({ ...view, alreadyOpen: found[at]?.alreadyOpen ?? false }))
   const status = found.some((it) => !it.alreadyOpen) ? 201 : 200
   return { status, body: { actions }, after: () => sendOut(devices, rows) }

@@ -24,7 +24,7 @@ import { previewAction, previewWish } from './preview.ts'
 import { requestActions, wish } from './request.ts'
 import { answerRequested, requested } from './requested.ts'
 import { requestUndo, undoWish } from './undo.ts'
-import { actionView, viewActions } from './views.ts'
+import { actionView, viewActions, viewChanged } from './views.ts'
 
 export interface ActionRoutesDeps extends ActionDeps {
   readonly cursors: Cursors
@@ -53,6 +53,9 @@ const decisions = z.strictObject({
   acrossTypes: z.boolean().default(false),
 })
 const byId = z.strictObject({ id: actionId })
+
+/** Holding each of so many rows against the schema once more takes longer than reading them; the types have done it. */
+const asTyped = () => (answer: unknown) => JSON.stringify(answer)
 
 export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): void {
   const { store, source, devices, cursors } = deps
@@ -83,6 +86,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
         body: wish,
         response: { 200: requested, 201: requested },
       },
+      serializerCompiler: asTyped,
     },
     async (request, reply) =>
       answerOnce(deps, request, reply, async (transaction, caller) =>
@@ -99,8 +103,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
         querystring: historyQuery,
         response: { 200: z.strictObject({ items: z.array(actionView), next: z.string().nullable() }) },
       },
-      // Holding each of so many rows against the schema once more takes longer than reading them; the types have done it.
-      serializerCompiler: () => (page) => JSON.stringify(page),
+      serializerCompiler: asTyped,
     },
     async (request) => historyPage(reader(request), cursors, source.nowMs(), request.query),
   )
@@ -152,7 +155,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
           const found = await decide(deps, transaction, caller, [choice], request.body.comment)
           const problem = found.problems[0]
           if (problem !== undefined) throw new RecourseError(problem.code)
-          const [body] = await viewActions(transaction, [...found.decided, ...found.waiting])
+          const [body] = await viewChanged(transaction, [...found.decided, ...found.waiting])
           return { status: 200, body, after: sendAfter(found.decided) }
         }),
     )
@@ -166,6 +169,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
           body: decisions,
           response: { 200: decided },
         },
+        serializerCompiler: asTyped,
       },
       async (request, reply) =>
         answerOnce(deps, request, reply, async (transaction, caller) => {
@@ -191,7 +195,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
     async (request, reply) =>
       answerOnce(deps, request, reply, async (transaction, caller) => {
         const { answer, row } = await cancelAction(deps, transaction, caller, request.params.id, request.body.comment)
-        const [body] = await viewActions(transaction, [row])
+        const [body] = await viewChanged(transaction, [row])
         if (answer === 'cancelled') return { status: 200, body }
         return { status: 202, body, after: () => void devices.cancel(row.device_id, row.id) }
       }),
@@ -225,6 +229,7 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
         body: undoWish,
         response: { 200: requested, 201: requested },
       },
+      serializerCompiler: asTyped,
     },
     async (request, reply) =>
       answerOnce(deps, request, reply, async (transaction, caller) =>
@@ -260,20 +265,17 @@ export function actionRoutes(bare: FastifyInstance, deps: ActionRoutesDeps): voi
 }
 
 async function checkOneType(db: Kysely<Schema>, choices: readonly Choice[]): Promise<void> {
-  const rows = await actionsById(
-    db,
-    choices.map((it) => it.action),
-  )
-  const types = new Set(rows.map((row) => `${row.kind} ${row.action}`))
-  if (types.size > 1) {
-    throw new RecourseError('request_invalid', `actions of ${types.size} types; say acrossTypes if that is meant`)
+  const ids = choices.map((it) => it.action)
+  const types = await db.selectFrom('action').select(['kind', 'action']).distinct().where('id', 'in', ids).execute()
+  if (types.length > 1) {
+    throw new RecourseError('request_invalid', `actions of ${types.length} types; say acrossTypes if that is meant`)
   }
 }
 
 async function viewDecided(transaction: Transaction<Schema>, found: Decided): Promise<z.infer<typeof decided>> {
   return {
-    decided: await viewActions(transaction, found.decided),
-    waiting: await viewActions(transaction, found.waiting),
+    decided: await viewChanged(transaction, found.decided),
+    waiting: await viewChanged(transaction, found.waiting),
     problems: found.problems.map(({ action, code }) => ({ action, code, detail: new RecourseError(code).message })),
   }
 }

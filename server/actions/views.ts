@@ -1,11 +1,12 @@
-import { type Kysely, type SqlBool, sql } from 'kysely'
+import { type Kysely, type SqlBool, sql, type Transaction } from 'kysely'
 import * as z from 'zod'
 import { actionNames, specOf, undoTitleOf } from '../../protocol/actions/index.ts'
-import { actionId, batchId, deviceId, investigationId } from '../../protocol/ids.ts'
+import { actionId, type BatchId, batchId, type DeviceId, deviceId, investigationId } from '../../protocol/ids.ts'
 import { outcome, timeMs } from '../../protocol/outcome.ts'
 import { effect, status } from '../../protocol/status.ts'
 import { verdict } from '../decisions/automation.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
+import { prepare } from '../store/prepared.ts'
 import type { Schema } from '../store/schema.ts'
 import type { ListedRow } from './drivers.ts'
 import { actionSources } from './request.ts'
@@ -62,22 +63,52 @@ export const actionView = z
   .meta({ id: 'Action' })
 export type ActionView = z.infer<typeof actionView>
 
-/** Views of the rows, in their order; looks up what stands in other tables. */
-export async function viewActions(db: Kysely<Schema>, rows: readonly ListedRow[]): Promise<ActionView[]> {
-  if (rows.length === 0) return []
-  const devices = await db
+interface Around {
+  readonly devices: readonly { id: DeviceId; name: string; simulated: number; group: string | null }[]
+  readonly batches: readonly { id: BatchId; content_hash: string }[]
+}
+
+const devicesIn = (db: Kysely<Schema>) =>
+  db
     .selectFrom('device')
     .leftJoin('device_group', (on) =>
       on.on(sql<SqlBool>`device_group.id = coalesce(device.group_id, ${defaultGroupId})`),
     )
     .select(['device.id', 'device.name', 'device.simulated', 'device_group.name as group'])
+const batchesIn = (db: Kysely<Schema>) => db.selectFrom('batch').select(['id', 'content_hash'])
+
+/** Views of the rows, in their order; looks up what stands in other tables, as far as the reader sees it. */
+export async function viewActions(db: Kysely<Schema>, rows: readonly ListedRow[]): Promise<ActionView[]> {
+  if (rows.length === 0) return []
+  const devices = await devicesIn(db)
     .where('device.id', 'in', [...new Set(rows.map((row) => row.device_id))])
     .execute()
-  const batches = await db
-    .selectFrom('batch')
-    .select(['id', 'content_hash'])
+  const batches = await batchesIn(db)
     .where('id', 'in', [...new Set(rows.map((row) => row.batch_id))])
     .execute()
+  return viewAll(db, rows, { devices, batches })
+}
+
+const deviceOf = prepare<{ id: DeviceId }, Around['devices'][number]>((db, slot) =>
+  devicesIn(db).where('device.id', '=', slot('id')),
+)
+const batchOf = prepare<{ id: BatchId }, Around['batches'][number]>((db, slot) =>
+  batchesIn(db).where('id', '=', slot('id')),
+)
+
+/** Views of rows that a write has made or changed for somebody who sees them. */
+export async function viewChanged(transaction: Transaction<Schema>, rows: readonly ListedRow[]): Promise<ActionView[]> {
+  const inputs = <Id>(ids: readonly Id[]) => [...new Set(ids)].map((id) => ({ id }))
+  const devices = await deviceOf.many(transaction, inputs(rows.map((row) => row.device_id)))
+  const batches = await batchOf.many(transaction, inputs(rows.map((row) => row.batch_id)))
+  return viewAll(transaction, rows, { devices, batches })
+}
+
+async function viewAll(
+  db: Kysely<Schema>,
+  rows: readonly ListedRow[],
+  { devices, batches }: Around,
+): Promise<ActionView[]> {
   const automated = rows.filter((row) => row.source === 'automated-device-action').map((row) => row.id)
   const decisions =
     automated.length === 0
@@ -88,7 +119,7 @@ export async function viewActions(db: Kysely<Schema>, rows: readonly ListedRow[]
           .where('action_id', 'in', automated)
           .orderBy('decided_at')
           .execute()
-  const deviceOf = new Map(
+  const shown = new Map(
     devices.map(({ id, name, group, simulated }) => [id, { id, name, group: group ?? '', simulated: simulated === 1 }]),
   )
   const hashOf = new Map(batches.map((it) => [it.id, it.content_hash]))
@@ -100,7 +131,7 @@ export async function viewActions(db: Kysely<Schema>, rows: readonly ListedRow[]
   )
   return rows.map((row) =>
     viewOf(row, {
-      device: deviceOf.get(row.device_id) ?? { id: row.device_id, name: '', group: '', simulated: false },
+      device: shown.get(row.device_id) ?? { id: row.device_id, name: '', group: '', simulated: false },
       contentHash: hashOf.get(row.batch_id) ?? '',
       cause: causeOf.get(row.id) ?? null,
     }),
