@@ -145,7 +145,7 @@ async function run(flags: ReturnType<typeof readFlags>, closers: (() => Promise<
   closers.push(() => fleet?.stop())
   const agent = keepAgent(place, say)
   closers.push(() => agent.stop())
-  const status = await statusOnceConnected(place, 15_000)
+  const status = await statusOnceConnected(place, 45_000)
   const held = await heldBy(place)
   say(
     wordsFor({

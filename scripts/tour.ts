@@ -71,7 +71,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     interrupt.abort()
     process.stdout.write('\nInterrupted; cleaning up …\n')
     // The story ends at its next word. One that hangs is left behind.
-    setTimeout(() => void end().then(() => process.exit(130)), 15_000).unref()
+    setTimeout(() => void end().then(() => process.exit(130)), 60_000).unref()
   })
 
 const failure = await tour().then(

@@ -98,7 +98,7 @@ async function openConnection(device: LinuxDevice, address: string): Promise<{ h
   const closed = once(lines, 'line').then(() => true)
   return {
     hasEnded: async () => {
-      const ended = await Promise.race([closed, sleep(3_000, false)])
+      const ended = await Promise.race([closed, sleep(30_000, false, { ref: false })])
       child.kill('SIGKILL')
       return ended
     },

@@ -56,7 +56,7 @@ export async function fileStory(
   report.claim('the token does not let a second device in', again.status === 3, again)
   let agent: AgentProcess = startAgentProcess(place)
   onEnd(() => agent.stop())
-  const status = await statusOnceConnected(place, 10_000)
+  const status = await statusOnceConnected(place, 60_000)
   report.claim(
     `${hostname()} is connected over mutual TLS`,
     status?.link === 'connected',
@@ -127,7 +127,7 @@ export async function fileStory(
   report.part('Taken back')
   await agent.kill()
   agent = startAgentProcess(place)
-  await statusOnceConnected(place, 10_000)
+  await statusOnceConnected(place, 60_000)
   const back = await connectionIs(plane.ann, device, true)
   report.claim(
     'the agent is killed and started again: what it holds is not lost',
