@@ -83,6 +83,12 @@ export async function openAuthority({ directory, source }: AuthorityDeps): Promi
   }
   const ca = new X509Certificate(certificatePem)
   const keyIdentifier = await AuthorityKeyIdentifierExtension.create(ca.publicKey)
+  // What is the same in every certificate is made once: building and reading it takes longer than signing.
+  const issuer = ca.subjectName
+  const endOfChain = new BasicConstraintsExtension(false, undefined, true)
+  const signs = new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true)
+  const ofDevice = new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth], true)
+  const ofServer = new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth], true)
   const issue = (
     subject: string,
     publicKey: webcrypto.CryptoKey | PublicKey,
@@ -94,35 +100,32 @@ export async function openAuthority({ directory, source }: AuthorityDeps): Promi
     return X509CertificateGenerator.create({
       serialNumber: serial,
       subject: [{ CN: [subject] }],
-      issuer: ca.subjectName,
+      issuer,
       notBefore: new Date(nowMs() - backdatedMs),
       notAfter: new Date(notAfter),
       publicKey,
       signingKey: keys.privateKey,
       signingAlgorithm,
-      extensions: [new BasicConstraintsExtension(false, undefined, true), keyIdentifier, ...extensions],
+      extensions: [endOfChain, keyIdentifier, ...extensions],
     }).then((certificate) => ({ serial, notAfter, pem: `${certificate.toString('pem')}\n` }))
   }
   return {
     certificatePem,
     pin: createHash('sha256').update(new Uint8Array(ca.publicKey.rawData)).digest('base64url'),
     issueDevice: async (device, spki, validMs) =>
-      issue(device, new PublicKey(new Uint8Array(spki)), validMs, [
-        new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-        new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth], true),
-      ]),
+      issue(device, new PublicKey(new Uint8Array(spki)), validMs, [signs, ofDevice]),
     async issueServer(names) {
       const own = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify'])
       const { pem, notAfter } = await issue(names[0] ?? 'recourse', own.publicKey, serverLifeMs, [
-        new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-        new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth], true),
+        signs,
+        ofServer,
         new SubjectAlternativeNameExtension(names.map(generalName)),
       ])
       return { chainPem: pem + certificatePem, keyPem: await pemOf(own.privateKey), notAfter }
     },
     async revocationList(revoked) {
       const list = await X509CrlGenerator.create({
-        issuer: ca.subjectName,
+        issuer,
         thisUpdate: new Date(nowMs() - backdatedMs),
         nextUpdate: new Date(nowMs() + crlLifeMs),
         entries: revoked.map(({ serial, at }) => ({
