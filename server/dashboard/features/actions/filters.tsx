@@ -9,6 +9,7 @@ import classes from './filters.module.css'
 import type { Counts } from './queries.ts'
 import type { ActionSearch, Window } from './search.ts'
 import { effectWord, statusLooks } from './status.tsx'
+import { stretch } from './stretch.ts'
 import { countWords } from './words.ts'
 
 type ListName = 'status' | 'effect' | 'type' | 'source' | 'group'
@@ -82,6 +83,32 @@ export const Filters = ({
           remove={() => change({ [name]: undefined })}
         />
       ),
+    )}
+    {(
+      [
+        ['Asked', 'from', 'to'],
+        ['Decided', 'decidedFrom', 'decidedTo'],
+      ] as const
+    ).map(([label, from, to]) =>
+      search[from] === undefined && search[to] === undefined ? null : (
+        <Chip
+          key={label}
+          label={label}
+          value={stretch(search[from], search[to])}
+          remove={() => change({ [from]: undefined, [to]: undefined })}
+        />
+      ),
+    )}
+    {view === 'in-force' ? null : (
+      <button
+        type="button"
+        className={classes.chip}
+        aria-pressed={search.order === 'oldest'}
+        data-chosen={search.order === 'oldest' || undefined}
+        onClick={() => change({ order: search.order === 'oldest' ? undefined : 'oldest' })}
+      >
+        Oldest first
+      </button>
     )}
   </>
 )

@@ -31,6 +31,10 @@ const filterOf = (view: View, search: ActionSearch): Record<string, string | und
   target: search.target,
   requestedBy: search.by,
   search: search.q,
+  from: search.from,
+  to: search.to,
+  decidedFrom: search.decidedFrom,
+  decidedTo: search.decidedTo,
 })
 
 /** The filter of a view where a route does not know the view itself. */
@@ -44,11 +48,9 @@ export const listQuery = (view: View, search: ActionSearch) =>
     queryFn: ({ pageParam, signal }) => {
       const page = { cursor: pageParam, limit: pageParam === null ? firstPageSize : pageSize }
       // The list of what is in force knows when each device last spoke.
-      return get<Page>(
-        view === 'in-force' ? '/v1/in-force' : '/v1/actions',
-        { ...filterOf(view, search), ...page },
-        signal,
-      )
+      return view === 'in-force'
+        ? get<Page>('/v1/in-force', { ...filterOf(view, search), ...page }, signal)
+        : get<Page>('/v1/actions', { ...filterOf(view, search), order: search.order, ...page }, signal)
     },
     initialPageParam: null as string | null,
     getNextPageParam: (page: Page) => page.next,

@@ -20,6 +20,12 @@ export interface ActionSearch {
   readonly target?: string
   readonly by?: string
   readonly q?: string
+  /** When it was asked for and when it was decided: milliseconds since 1970, the first one in, the last one out. */
+  readonly from?: string
+  readonly to?: string
+  readonly decidedFrom?: string
+  readonly decidedTo?: string
+  readonly order?: 'oldest'
 }
 
 const known: Readonly<Record<'status' | 'effect' | 'type' | 'source', readonly string[]>> = {
@@ -50,6 +56,11 @@ const idsIn = (search: Record<string, unknown>, name: string): Record<string, st
   return kept.length === 0 ? {} : { [name]: kept.join(',') }
 }
 
+const momentIn = (search: Record<string, unknown>, name: string): Record<string, string> => {
+  const value = String(search[name])
+  return /^\d{1,12}$|^[1-3]\d{12}$/.test(value) ? { [name]: value } : {}
+}
+
 /** Reads the address; what it does not know it leaves out, so that an old link still opens. */
 export function readActionSearch(search: Record<string, unknown>): ActionSearch {
   return {
@@ -65,5 +76,10 @@ export function readActionSearch(search: Record<string, unknown>): ActionSearch 
     ...textIn(search, 'target'),
     ...textIn(search, 'by'),
     ...textIn(search, 'q'),
+    ...momentIn(search, 'from'),
+    ...momentIn(search, 'to'),
+    ...momentIn(search, 'decidedFrom'),
+    ...momentIn(search, 'decidedTo'),
+    ...(search.order === 'oldest' ? { order: 'oldest' } : {}),
   }
 }

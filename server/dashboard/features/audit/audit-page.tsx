@@ -4,9 +4,11 @@ import { useMemo, useState } from 'react'
 import { useMay, useMe } from '../../app/session.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { CompactRow, ListPage, usePages } from '../../ui/list-page.tsx'
+import { NameText, visible } from '../../ui/plain-text.tsx'
 import { EmptyState } from '../../ui/screens.tsx'
 import type { Column } from '../../ui/table-layout.ts'
 import { When } from '../../ui/time.tsx'
+import { devicesQuery } from '../devices/queries.ts'
 import { peopleQuery } from '../settings/queries.ts'
 import { ChainCheck } from './chain-check.tsx'
 import { EntryDrawer } from './entry-drawer.tsx'
@@ -21,15 +23,19 @@ export const AuditPage = () => {
   const [kind, setKind] = useState<string | null>(null)
   const [open, setOpen] = useState<Entry | null>(null)
   const people = useQuery({ ...peopleQuery, enabled: may('people-manage') }).data
-  const names = useMemo(() => new Map(people?.map((it) => [it.id, it.name])), [people])
+  const devices = useQuery(devicesQuery).data
+  const names = useMemo(
+    () => new Map([...(people ?? []), ...(devices ?? [])].map((it) => [it.id, it.name])),
+    [people, devices],
+  )
   const list = usePages<Entry>('audit', '/v1/audit', { kind })
   const columns = useMemo(
     (): readonly Column<Entry>[] => [
       { id: 'sequence', head: 'Entry', width: 80, cell: (it) => it.sequence },
-      { id: 'at', head: 'When', width: 120, cell: (it) => <When at={it.at} /> },
-      { id: 'actor', head: 'Who', width: 150, cell: (it) => nameOfActor(it.actor, names, me) },
+      { id: 'at', head: 'When', width: 110, cell: (it) => <When at={it.at} /> },
+      { id: 'actor', head: 'Who', width: 150, cell: (it) => <NameText text={nameOfActor(it.actor, names, me)} /> },
       { id: 'what', head: 'What', width: 420, cell: (it) => deedOf(it) },
-      { id: 'kind', head: 'Kind', width: 190, cell: (it) => <code>{it.kind}</code> },
+      { id: 'kind', head: 'Kind', width: 190, hidden: true, cell: (it) => <code>{it.kind}</code> },
       { id: 'hash', head: 'Hash', width: 150, hidden: true, cell: (it) => <code>{it.hash.slice(0, 16)}…</code> },
     ],
     [names, me],
@@ -47,10 +53,10 @@ export const AuditPage = () => {
         open={setOpen}
         compact={(it) => (
           <CompactRow
-            title={nameOfActor(it.actor, names, me)}
+            title={visible(nameOfActor(it.actor, names, me))}
             time={<When at={it.at} />}
             middle={deedOf(it)}
-            foot={`#${it.sequence} · ${it.kind}`}
+            foot={`Entry ${it.sequence}`}
           />
         )}
         head={
@@ -96,7 +102,7 @@ export const AuditPage = () => {
         }
       />
       {open === null ? null : (
-        <EntryDrawer entry={open} who={nameOfActor(open.actor, names, me)} close={() => setOpen(null)} />
+        <EntryDrawer entry={open} who={visible(nameOfActor(open.actor, names, me))} close={() => setOpen(null)} />
       )}
     </>
   )

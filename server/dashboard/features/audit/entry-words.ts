@@ -39,6 +39,13 @@ const words: Readonly<Record<string, string>> = {
   'action.effect-lapsed': 'said an effect has lapsed',
   'action.effect-unknown': 'could not prove an effect',
   'action.effect-purged': 'said that what it had taken is purged',
+  'alert.received': 'was told of an alert',
+  'alert.assigned': 'gave an alert to somebody',
+  'investigation.opened': 'opened an investigation',
+  'investigation.ended': 'ended an investigation',
+  'investigation.terminated': 'called an investigation off',
+  'rollout.planned': 'planned a rollout in waves',
+  'rollout.changed': 'moved a rollout on',
   'device.enrolled': 'enrolled',
   'device.enrolled-again': 'enrolled once more',
   'device.moved': 'moved to another group',
@@ -64,6 +71,8 @@ const words: Readonly<Record<string, string>> = {
   'role.deleted': 'deleted a role',
   'client.created': 'made an API client',
   'client.secret-renewed': 'gave an API client a new secret',
+  'client.signed-in': 'let an API client in',
+  'client.sign-in-failed': 'refused an API client',
   'client.revoked': 'revoked an API client',
   'notification.rule-created': 'made a notification rule',
   'notification.rule-changed': 'changed a notification rule',
@@ -93,6 +102,11 @@ export const kinds: { value: string; label: string }[] = Object.entries(words).m
   label: `${label} (${value})`,
 }))
 
+const nothing: Entry['body'] = {}
+/** What is said of the one action an entry is about, where the entry itself says it. */
+const outcomeOf = ({ outcome }: Entry['body']): Entry['body'] =>
+  typeof outcome === 'object' && outcome !== null ? (outcome as Entry['body']) : nothing
+
 const some = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? visible(value) : null)
 
 /** An entry as a phrase: what was done, to how many, and why. */
@@ -102,14 +116,20 @@ export function deedOf({ kind, body }: { kind: string; body: Readonly<Record<str
     typeof body.action === 'string' && isActionName(body.action) ? `: ${specOf(body.action).title.toLowerCase()}` : ''
   const members = Array.isArray(body.members) ? body.members : Array.isArray(body.actions) ? body.actions : []
   const many = members.length > 1 ? `, ${members.length} actions` : ''
-  const about = some(body.comment) ?? some(body.name) ?? some(body.detail) ?? some(body.reason)
+  const about =
+    some(body.comment) ??
+    some(body.name) ??
+    some(body.title) ??
+    some(body.detail) ??
+    some(body.reason) ??
+    some(outcomeOf(body).detail)
   return `${base}${action}${many}${about === null ? '' : ` · ${about}`}`
 }
 
-/** Who did it, by name where that is known. */
-export function nameOfActor(actor: string, people: ReadonlyMap<string, string>, me: Me | null): string {
+/** Who did it, person or device, by name where that is known. */
+export function nameOfActor(actor: string, names: ReadonlyMap<string, string>, me: Me | null): string {
   const [kind, id = ''] = actor.split(':', 2)
-  if (kind === 'operator') return visible(people.get(id) ?? (me?.id === id ? me.name : `operator …${id.slice(-6)}`))
-  if (kind === 'device') return `device …${id.slice(-6)}`
+  if (kind === 'operator') return names.get(id) ?? (me?.id === id ? me.name : `operator …${id.slice(-6)}`)
+  if (kind === 'device') return names.get(id) ?? `device …${id.slice(-6)}`
   return 'the control plane'
 }

@@ -27,6 +27,10 @@ const lengths = [
   { value: String(7 * 24 * hour), label: 'For a week' },
 ]
 
+/** The keyboard begins in the first field, whatever the action takes, and not on what closes the sheet. */
+const beginHere = (form: HTMLFormElement | null) =>
+  form?.querySelector('input:not([type=hidden]), textarea')?.setAttribute('data-autofocus', '')
+
 /** Asks for an action on one or many devices, with a form made from its spec. */
 export const RespondSheet = ({
   name,
@@ -99,6 +103,7 @@ export const RespondSheet = ({
       closeButtonProps={{ 'aria-label': 'Close' }}
     >
       <form
+        ref={beginHere}
         className={classes.sheet}
         noValidate
         onSubmit={(event) => {

@@ -1,5 +1,7 @@
 import { Skeleton } from '@mantine/core'
+import { useNavigate } from '@tanstack/react-router'
 import { lazy, type ReactNode, Suspense } from 'react'
+import { Go, type Target } from './go.tsx'
 import classes from './overview.module.css'
 import type { TimeChartProps } from './time-chart.tsx'
 
@@ -18,17 +20,30 @@ export const DaySeries = ({
   days,
   series,
   told,
+  behind,
   ...chart
-}: TimeChartProps & {
+}: Omit<TimeChartProps, 'open'> & {
   title: string
+  /** The list behind a day: of one series, or of all of them. */
+  behind?: (day: number, series: number | null) => Target
   /** All of each series in a few words, and the way to the list behind it. */
   told: readonly ReactNode[]
 }) => {
+  const navigate = useNavigate()
+  const open =
+    behind === undefined
+      ? undefined
+      : (day: number) => {
+          const { view, search } = behind(day, null)
+          void navigate({ to: '/actions/$view', params: { view }, search: (search ?? {}) as never })
+        }
+  const number = (day: number, at: number | null, words: string) =>
+    behind === undefined ? words : <Go to={behind(day, at)}>{words}</Go>
   const some = days.flatMap((day, at) => (series.some((it) => (it.values[at] ?? 0) > 0) ? [[day, at] as const] : []))
   return (
     <>
       <Suspense fallback={<Skeleton height={204} />}>
-        <TimeChart days={days} series={series} {...chart} />
+        <TimeChart days={days} series={series} open={open} {...chart} />
       </Suspense>
       <ul className={classes.legend}>
         {series.map((it, at) => (
@@ -57,9 +72,13 @@ export const DaySeries = ({
             <tbody>
               {some.map(([day, at]) => (
                 <tr key={day}>
-                  <th scope="row">{(chart.moments ? momentName : dayName).format(day)}</th>
-                  {series.map((it) => (
-                    <td key={it.name}>{wordOf(it.values[at] ?? null, chart.format)}</td>
+                  <th scope="row">{number(day, null, (chart.moments ? momentName : dayName).format(day))}</th>
+                  {series.map((it, nth) => (
+                    <td key={it.name}>
+                      {(it.values[at] ?? 0) > 0
+                        ? number(day, nth, wordOf(it.values[at] ?? null, chart.format))
+                        : wordOf(it.values[at] ?? null, chart.format)}
+                    </td>
                   ))}
                 </tr>
               ))}

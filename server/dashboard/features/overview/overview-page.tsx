@@ -6,9 +6,9 @@ import { get } from '../../app/api.ts'
 import { useNow } from '../../ui/clock.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
 import { PageHead } from '../../ui/page-head.tsx'
-import { NameText, PathText, visible } from '../../ui/plain-text.tsx'
+import { NameText, PathText } from '../../ui/plain-text.tsx'
 import { EmptyState, Trouble } from '../../ui/screens.tsx'
-import { ago, span, When } from '../../ui/time.tsx'
+import { ago, When } from '../../ui/time.tsx'
 import type { Page } from '../actions/queries.ts'
 import { EffectMark } from '../actions/status.tsx'
 import { plural } from '../actions/words.ts'
@@ -16,7 +16,7 @@ import { Go, type Target } from './go.tsx'
 import classes from './overview.module.css'
 import { Decisions, DecisionTime, Fleet } from './pictures.tsx'
 import { ShareBar } from './share-bar.tsx'
-import { type Summary, summaryQuery, windowDays } from './summary.ts'
+import { decideWords, type Summary, summaryQuery, windowDays } from './summary.ts'
 
 const newestInForce = queryOptions({
   queryKey: ['actions', 'of-device', 'all', 'in-force'],
@@ -184,13 +184,7 @@ const Course = ({ summary: { outcomes, undone, timeToDecide } }: { summary: Summ
         </dd>
         <dt>Time to decide</dt>
         <dd>
-          {timeToDecide === null ? (
-            'nothing decided'
-          ) : (
-            <Go to={{ view: 'history' }}>
-              {span(timeToDecide.median)} in the middle, {span(timeToDecide.slowest10)} for the slowest tenth
-            </Go>
-          )}
+          {timeToDecide === null ? 'nothing decided' : <Go to={{ view: 'history' }}>{decideWords(timeToDecide)}</Go>}
         </dd>
         <dt>Taken back</dt>
         <dd>

@@ -1,13 +1,30 @@
 import { Link } from '@tanstack/react-router'
 import { useMemo } from 'react'
+import { status } from '../../../../protocol/status.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { span } from '../../ui/time.tsx'
 import { plural } from '../actions/words.ts'
 import { DaySeries } from './day-series.tsx'
-import { Go } from './go.tsx'
+import { Go, type Target } from './go.tsx'
 import classes from './overview.module.css'
 import { ShareBar } from './share-bar.tsx'
-import { type Summary, windowDays } from './summary.ts'
+import { decideWords, type Summary, windowDays } from './summary.ts'
+
+const dayMs = 86_400_000
+
+/** What was decided on one day. */
+const decidedOn = (day: number, search: Target['search'] = {}): Target => ({
+  view: 'history',
+  search: { ...search, decidedFrom: String(day), decidedTo: String(day + dayMs) },
+})
+const notRejected = status.options.filter((it) => it !== 'rejected' && it !== 'pending-approval').join(',')
+/** The lists behind the series, in their order. */
+const decided = {
+  approved: { kind: 'do', status: notRejected },
+  undone: { kind: 'undo', status: notRejected },
+  rejected: { status: 'rejected' },
+} as const
+const kinds = [decided.approved, decided.undone, decided.rejected]
 
 const whole = (value: number): string => value.toLocaleString()
 
@@ -22,14 +39,16 @@ export const Decisions = ({ summary: { days } }: { summary: Summary }) => {
     ],
     [days],
   )
+  const since = String(days[0]?.start ?? 0)
+  const all = (search: Target['search']): Target => ({ view: 'history', search: { ...search, decidedFrom: since } })
   const told = [
-    <Go key="approved" to={{ view: 'history', search: { kind: 'do' } }}>
+    <Go key="approved" to={all(decided.approved)}>
       {whole(sum('approved'))} approved
     </Go>,
-    <Go key="undone" to={{ view: 'history', search: { kind: 'undo' } }}>
+    <Go key="undone" to={all(decided.undone)}>
       {whole(sum('undone'))} taken back
     </Go>,
-    <Go key="rejected" to={{ view: 'history', search: { status: 'rejected' } }}>
+    <Go key="rejected" to={all(decided.rejected)}>
       {whole(sum('rejected'))} rejected
     </Go>,
   ]
@@ -38,7 +57,15 @@ export const Decisions = ({ summary: { days } }: { summary: Summary }) => {
       <h2>
         Decisions per day <span className={classes.quiet}>last {windowDays} days</span>
       </h2>
-      <DaySeries title="Decisions per day" days={starts} series={series} told={told} form="bars" format={whole} />
+      <DaySeries
+        title="Decisions per day"
+        days={starts}
+        series={series}
+        told={told}
+        behind={(day, at) => decidedOn(day, at === null ? {} : kinds[at])}
+        form="bars"
+        format={whole}
+      />
     </section>
   )
 }
@@ -52,7 +79,7 @@ export const DecisionTime = ({ summary: { days, timeToDecide } }: { summary: Sum
   if (timeToDecide === null) return null
   const told = [
     <Go key="decide" to={{ view: 'history' }}>
-      {span(timeToDecide.median)} in the middle of all, {span(timeToDecide.slowest10)} for the slowest tenth
+      {decideWords(timeToDecide)}
     </Go>,
   ]
   return (
@@ -60,7 +87,15 @@ export const DecisionTime = ({ summary: { days, timeToDecide } }: { summary: Sum
       <h2>
         Time to decide <span className={classes.quiet}>from the request to the decision</span>
       </h2>
-      <DaySeries title="Time to decide" days={starts} series={series} told={told} form="line" format={span} />
+      <DaySeries
+        title="Time to decide"
+        days={starts}
+        series={series}
+        told={told}
+        behind={(day) => decidedOn(day)}
+        form="line"
+        format={span}
+      />
     </section>
   )
 }

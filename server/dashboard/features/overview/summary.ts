@@ -1,5 +1,6 @@
 import { queryOptions } from '@tanstack/react-query'
 import { get } from '../../app/api.ts'
+import { span } from '../../ui/time.tsx'
 
 /** What `GET /v1/summary` answers. */
 export interface Summary {
@@ -36,3 +37,7 @@ export const summaryQuery = queryOptions({
     get<Summary>('/v1/summary', { days: windowDays, offset: -new Date().getTimezoneOffset() }, signal),
   refetchInterval: 60_000,
 })
+
+/** How long decisions took, in the words of both pictures that show it. */
+export const decideWords = ({ median, slowest10 }: NonNullable<Summary['timeToDecide']>): string =>
+  `half within ${span(median)}, nine in ten within ${span(slowest10)}`

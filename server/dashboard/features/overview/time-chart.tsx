@@ -21,6 +21,8 @@ export interface TimeChartProps {
   readonly format: (value: number) => string
   /** Several of them lie in one day. */
   readonly moments?: boolean
+  /** Shows what lies behind a day that is pressed. */
+  readonly open?: ((day: number) => void) | undefined
 }
 
 const height = 180
@@ -33,7 +35,7 @@ const momentName = new Intl.DateTimeFormat(undefined, {
 const dayName = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' })
 
 /** Values day by day, to look at and to point at. It is hidden from those who do not see it: the same numbers stand in a table beside it. */
-export const TimeChart = ({ days, series, form, format, moments = false }: TimeChartProps) => {
+export const TimeChart = ({ days, series, form, format, moments = false, open }: TimeChartProps) => {
   const box = useRef<HTMLDivElement>(null)
   const scheme = useComputedColorScheme()
   const [at, setAt] = useState<number | null>(null)
@@ -109,11 +111,20 @@ export const TimeChart = ({ days, series, form, format, moments = false }: TimeC
   }, [days, series, form, format, moments, scheme])
   const day = at === null ? undefined : days[at]
   return (
+    // Who does not point at it has the same ways in the table beside it.
     <div aria-hidden="true">
-      <div ref={box} className={classes.chart} data-scheme={scheme} />
+      <div
+        ref={box}
+        className={classes.chart}
+        data-scheme={scheme}
+        data-opens={open !== undefined || undefined}
+        onClick={() => day !== undefined && open?.(day)}
+      />
       <p className={classes.reading}>
         {at === null || day === undefined
-          ? 'Point at a day to read it.'
+          ? open === undefined
+            ? 'Point at a day to read it.'
+            : 'Point at a day to read it, press it to see its list.'
           : `${(moments ? momentName : dayName).format(day)}: ${series.map((it) => reading(it, at, format)).join(', ')}`}
       </p>
     </div>
