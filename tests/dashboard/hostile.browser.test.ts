@@ -133,7 +133,7 @@ describe('[TRU6] words from devices and strangers are words on every page', () =
       expect(await findings(page)).toEqual([])
 
       await page.goto('/audit')
-      await page.getByRole('grid').getByText('action.').first().click()
+      await page.getByRole('grid').getByText('asked for:').first().click()
       await page.getByRole('dialog', { name: /^Entry/ }).waitFor()
       expect(await findings(page)).toEqual([])
 
