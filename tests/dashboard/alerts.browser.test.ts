@@ -107,7 +107,7 @@ describe('[UI1] lists of what happened', () => {
     await page.goto('/audit')
     await page.getByRole('combobox', { name: 'Kind of entry' }).fill('server.set-up')
     await page.getByRole('option', { name: /server\.set-up/ }).click()
-    await shows('Audit', 'set the control plane up')
+    await shows('Audit', 'set the control plane up · ada')
     await page.getByRole('grid', { name: 'Audit' }).focus()
     await page.keyboard.press('Enter')
     await page
