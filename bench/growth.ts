@@ -99,8 +99,12 @@ async function openWorld(folder: string) {
   }
   const asks = await person('asks')
   const decides = await person('decides')
-  const devices = await store.read.selectFrom('device').select(['id', 'stored_sequence']).execute()
-  const sequences = new Map(devices.map((it) => [it.id, it.stored_sequence]))
+  const devices = await store.read
+    .selectFrom('device')
+    .leftJoin('report_place', 'report_place.device_id', 'device.id')
+    .select(['id', 'stored'])
+    .execute()
+  const sequences = new Map(devices.map((it) => [it.id, it.stored ?? 0]))
   let lived = 0
 
   const report = (device: DeviceId, said: readonly Report[]) => {

@@ -49,7 +49,6 @@ export async function letIn(server: TestServer, wish: DeviceWish): Promise<Devic
         enrolled_at: server.source.nowMs(),
         token_id: 't',
         last_seen_at: null,
-        stored_sequence: 0,
         in_force: '[]',
         in_force_at: null,
         simulated: 0,

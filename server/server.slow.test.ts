@@ -61,8 +61,8 @@ beforeAll(async () => {
   // A device without a machine: this test is about what the server keeps.
   const database = new DatabaseSync(join(folder, 'recourse.db'))
   database
-    .prepare(`insert into device (id, name, platform, facts, tags, status, enrolled_at, token_id, stored_sequence, in_force, simulated)
-      values (?, 'model', 'linux', ?, '[]', 'active', 0, 't', 0, '[]', 0)`)
+    .prepare(`insert into device (id, name, platform, facts, tags, status, enrolled_at, token_id, in_force, simulated)
+      values (?, 'model', 'linux', ?, '[]', 'active', 0, 't', '[]', 0)`)
     .run(device, JSON.stringify({ capabilities: [{ action: 'quarantine-file', support: 'supported', reason: '' }] }))
   database.close()
 })

@@ -267,7 +267,6 @@ export async function startTestServer(
             enrolled_at: source.nowMs(),
             token_id: 't',
             last_seen_at: null,
-            stored_sequence: 0,
             in_force: '[]',
             in_force_at: null,
             simulated: 0,

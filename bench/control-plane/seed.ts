@@ -65,7 +65,6 @@ export async function seedFleet(dataFolder: string, count: number): Promise<Seed
               enrolled_at: now,
               token_id: 'bench',
               last_seen_at: now,
-              stored_sequence: 0,
               in_force: '[]',
               in_force_at: null,
               simulated: 1,

@@ -170,7 +170,6 @@ async function writeDown(folder: string, devices: readonly MadeDevice[]): Promis
             enrolled_at: now,
             token_id: 'bench',
             last_seen_at: null,
-            stored_sequence: 0,
             in_force: '[]',
             in_force_at: null,
             simulated: 1,

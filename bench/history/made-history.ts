@@ -87,10 +87,10 @@ function fillDevices(database: DatabaseSync, { devices }: HistorySize): void {
   const capabilities = actionNames.map((action) => ({ action, support: 'supported', reason: '' }))
   const facts = JSON.stringify({ capabilities })
   database.exec(`begin; ${numbers(0, devices)}
-    insert into device (id, name, platform, facts, tags, status, enrolled_at, token_id, last_seen_at, stored_sequence,
+    insert into device (id, name, platform, facts, tags, status, enrolled_at, token_id, last_seen_at,
       in_force, in_force_at, simulated, group_id, host_key)
     select ${deviceIdOf('i')}, 'host-' || i || case i % 3 when 0 then '.office.example' when 1 then '.lab.example' else '' end,
-      case when i % 4 = 0 then 'windows' else 'linux' end, '${facts}', '[]', 'active', 1700000000000 + i, 't', 1700000000000 + i, 0, '[]',
+      case when i % 4 = 0 then 'windows' else 'linux' end, '${facts}', '[]', 'active', 1700000000000 + i, 't', 1700000000000 + i, '[]',
       null, 0, null, 'host-' || i from n;
     commit`)
 }

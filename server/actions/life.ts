@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, type SqlBool, sql, type Transaction } from 'kysely'
 import { type ErrorCode, RecourseError } from '../../protocol/errors.ts'
 import type { ActionId } from '../../protocol/ids.ts'
-import { hasEnded, type LifeEvent, step } from '../../protocol/status.ts'
+import { type LifeEvent, step } from '../../protocol/status.ts'
 import type { Deed } from '../audit/chain.ts'
 import { appendEvents } from '../live/feed.ts'
 import { prepare } from '../store/prepared.ts'
@@ -103,9 +103,6 @@ async function update(
 /** Leaves out the standing that stays as it is: writing a column costs the upkeep of each index it is in. */
 export function withoutWhatIs(row: ActionRow, set: Partial<ActionRow>): Partial<ActionRow> {
   const { status, effect, ...rest } = set
-  // What counts as open would otherwise stay open for ever: see `hasNotEnded`.
-  if (status !== undefined && hasEnded(status) && (set.ended_at ?? row.ended_at) === null)
-    throw new Error('an end without its time')
   return {
     ...rest,
     ...(status === undefined || status === row.status ? {} : { status }),

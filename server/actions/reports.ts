@@ -5,7 +5,7 @@ import type { InForceEntry, Report } from '../../protocol/messages.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { type Effect, hasEnded, type LifeEvent } from '../../protocol/status.ts'
 import { appendEvents } from '../live/feed.ts'
-import { prepare } from '../store/prepared.ts'
+import { setStored, storedOf } from '../store/report-place.ts'
 import type { Schema } from '../store/schema.ts'
 import type { ActionDeps } from './deps.ts'
 import { type ActionChange, type ActionRow, mayBeInForce, touchActions } from './life.ts'
@@ -35,16 +35,6 @@ interface Taking {
   readonly steps: Steps
 }
 
-const storedOf = prepare<{ device: DeviceId }, { id: DeviceId; stored_sequence: number }>((db, slot) =>
-  db.selectFrom('device').select(['id', 'stored_sequence']).where('id', '=', slot('device')),
-)
-const setStored = prepare<{ device: DeviceId; stored: number }, unknown>((db, slot) =>
-  db
-    .updateTable('device')
-    .set({ stored_sequence: slot('stored') })
-    .where('id', '=', slot('device')),
-)
-
 /**
  * Takes what devices say, each in the order of its numbers. The answers, in the order of the devices, say up to where each is stored.
  * Throws RecourseError `not_found` for a device that is unknown.
@@ -59,7 +49,7 @@ export async function takeReports(
     transaction,
     devices.map((device) => ({ device })),
   )
-  const before = new Map(known.map((it) => [it.id, it.stored_sequence]))
+  const before = new Map(known.map((it) => [it.id, it.stored ?? 0]))
   const stored = new Map(before)
   const steps = newSteps(deps, transaction)
   await steps.load(all.flatMap((it) => it.reports.flatMap(({ report }) => actionIn(report) ?? [])))
@@ -79,7 +69,7 @@ export async function takeReports(
   await steps.flush()
   await setStored.many(
     transaction,
-    [...stored].flatMap(([device, last]) => (last === before.get(device) ? [] : [{ device, stored: last }])),
+    [...stored].flatMap(([device, last]) => (last === before.get(device) ? [] : [{ device_id: device, stored: last }])),
   )
   return answers
 }

@@ -55,7 +55,6 @@ beforeEach(async () => {
         enrolled_at: source.nowMs(),
         token_id: 'none',
         last_seen_at: null,
-        stored_sequence: 0,
         in_force: '[]',
         in_force_at: null,
         simulated: 0,

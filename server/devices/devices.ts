@@ -4,6 +4,7 @@ import type { DeviceGroupId, DeviceId } from '../../protocol/ids.ts'
 import type { DeviceFacts, InForceEntry } from '../../protocol/messages.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
 import { prepare } from '../store/prepared.ts'
+import { setStored, storedOf } from '../store/report-place.ts'
 import type { DeviceTable } from '../store/schema.ts'
 import type { KeptGrant } from './break-glass.ts'
 import { readCertificateRequest } from './certificate-request.ts'
@@ -169,7 +170,8 @@ export interface Admitted {
 /** One question for all of it: a storm of connections is made of questions. */
 const admitting = prepare<
   { id: DeviceId; serial: string },
-  Pick<DeviceTable, 'status' | 'stored_sequence' | 'facts'> & {
+  Pick<DeviceTable, 'status' | 'facts'> & {
+    stored: number | null
     device_id: DeviceId | null
     revoked_at: number | null
     grant_id: string | null
@@ -192,7 +194,8 @@ const admitting = prepare<
           .limit(1),
       ),
     )
-    .select(['status', 'stored_sequence', 'facts', 'certificate.device_id', 'certificate.revoked_at'])
+    .leftJoin('report_place', 'report_place.device_id', 'device.id')
+    .select(['status', 'report_place.stored', 'facts', 'certificate.device_id', 'certificate.revoked_at'])
     .select(['grant.id as grant_id', 'grant.grant as grant_body', 'grant.expires_at as grant_expires_at'])
     .select(['grant.sent_at as grant_sent_at', 'grant.revealed_at as grant_revealed_at'])
     .where('device.id', '=', slot('id')),
@@ -212,7 +215,7 @@ export async function admitDevice(
   const { grant_id: grantId, grant_body: grant, grant_expires_at: expires_at } = found
   const kept = { sent_at: found.grant_sent_at, revealed_at: found.grant_revealed_at }
   return {
-    stored: found.stored_sequence,
+    stored: found.stored ?? 0,
     facts: found.facts,
     grant:
       grantId === null || grant === null || expires_at === null ? null : { id: grantId, grant, expires_at, ...kept },
@@ -227,13 +230,9 @@ export async function skipReports(
   upTo: number,
 ): Promise<void> {
   await store.write(async (transaction) => {
-    const done = await transaction
-      .updateTable('device')
-      .set({ stored_sequence: upTo })
-      .where('id', '=', id)
-      .where('stored_sequence', '=', stored)
-      .executeTakeFirst()
-    if (done.numUpdatedRows === 0n) return
+    const now = await storedOf.first(transaction, { device: id })
+    if (now === undefined || (now.stored ?? 0) !== stored) return
+    await setStored.all(transaction, { device_id: id, stored: upTo })
     await audit.append(transaction, {
       actor: `device:${id}`,
       kind: 'device.reports-lost',

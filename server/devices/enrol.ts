@@ -77,7 +77,6 @@ async function first(
       enrolled_at: now,
       token_id: token.id,
       last_seen_at: null,
-      stored_sequence: 0,
       in_force: '[]',
       in_force_at: null,
       simulated: facts.simulated ? 1 : 0,

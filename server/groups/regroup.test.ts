@@ -24,7 +24,6 @@ beforeEach(async () => {
     enrolled_at: 0,
     token_id: 't',
     last_seen_at: null,
-    stored_sequence: 0,
     in_force: '[]',
     in_force_at: null,
     simulated: 0,

@@ -74,8 +74,8 @@ async function startMortal() {
       const facts = { capabilities: [{ action: 'quarantine-file', support: 'supported', reason: '' }] }
       database((it) =>
         it
-          .prepare(`insert into device (id, name, platform, facts, tags, status, enrolled_at, token_id, stored_sequence, in_force, simulated)
-            values (?, 'model', 'linux', ?, '[]', 'active', 0, 't', 0, '[]', 0)`)
+          .prepare(`insert into device (id, name, platform, facts, tags, status, enrolled_at, token_id, in_force, simulated)
+            values (?, 'model', 'linux', ?, '[]', 'active', 0, 't', '[]', 0)`)
           .run(device, JSON.stringify(facts)),
       )
       return device

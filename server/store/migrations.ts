@@ -9,6 +9,7 @@ import { permissionRename } from './permission-rename-migration.ts'
 import { preferenceTable } from './preference-migration.ts'
 import { presenceTable } from './presence-migration.ts'
 import { queueState } from './queue-state-migration.ts'
+import { reportPlace } from './report-place-migration.ts'
 import { rolloutCounts } from './rollout-counts-migration.ts'
 import type { Schema } from './schema.ts'
 import { searchTables } from './search-migration.ts'
@@ -32,6 +33,7 @@ export async function migrate(database: Kysely<Schema>, bytes: BytesType): Promi
         '0010-presence': presenceTable(bytes),
         '0011-collected': collectedTable(bytes),
         '0012-lean-indexes': leanIndexes,
+        '0013-report-place': reportPlace,
       }),
     },
   })

@@ -13,6 +13,7 @@ import type { VaultSchema } from './vault-schema.ts'
 export interface Schema extends DecidingSchema, OutboundSchema, VaultSchema {
   device: DeviceTable
   enrolment_token: EnrolmentTokenTable
+  report_place: ReportPlaceTable
   certificate: CertificateTable
   break_glass: BreakGlassTable
   batch: BatchTable
@@ -46,8 +47,6 @@ export interface DeviceTable {
   /** Token that let it in. */
   token_id: string
   last_seen_at: number | null
-  /** Last report sequence that is durable here. */
-  stored_sequence: number
   /** The device's own last in-force statement, and when it made it (LIFE2). */
   in_force: string
   in_force_at: number | null
@@ -56,6 +55,12 @@ export interface DeviceTable {
   group_id: DeviceGroupId | null
   /** Its own host name in small letters; how sources of alerts may name it. */
   host_key: string | null
+}
+
+export interface ReportPlaceTable {
+  device_id: DeviceId
+  /** Number of the last report that is durable here; without a row there is none. */
+  stored: number
 }
 
 export interface EnrolmentTokenTable {

@@ -20,6 +20,7 @@ import type { Actions, Contents } from '../../server/gateway/seam.ts'
 import type { GatewayLimits } from '../../server/gateway/settings.ts'
 import { openKeys } from '../../server/keys/keys.ts'
 import type { Source } from '../../server/source.ts'
+import { setStored, storedOf } from '../../server/store/report-place.ts'
 import { scratchFolder } from '../../server/store/scratch-folder.ts'
 import { openSqlite } from '../../server/store/sqlite.ts'
 
@@ -89,12 +90,8 @@ export async function startPlane(options: PlaneOptions = {}) {
     async take(device, reports) {
       await actions.beforeTake()
       return store.write(async (transaction) => {
-        const row = await transaction
-          .selectFrom('device')
-          .select('stored_sequence')
-          .where('id', '=', device)
-          .executeTakeFirstOrThrow()
-        let stored = row.stored_sequence
+        const row = await storedOf.first(transaction, { device })
+        let stored = row?.stored ?? 0
         for (const { sequence, report } of reports) {
           if (sequence !== stored + 1) continue
           stored = sequence
@@ -106,7 +103,7 @@ export async function startPlane(options: PlaneOptions = {}) {
             waiting.filter(({ action }) => action !== report.actionId),
           )
         }
-        await transaction.updateTable('device').set({ stored_sequence: stored }).where('id', '=', device).execute()
+        await setStored.all(transaction, { device_id: device, stored })
         return { stored }
       })
     },
