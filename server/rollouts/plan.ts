@@ -1,7 +1,9 @@
 import type { Selectable, Transaction } from 'kysely'
 import type { ActionId, BatchId } from '../../protocol/ids.ts'
+import { inPages } from '../actions/batches.ts'
 import type { ActionDeps } from '../actions/deps.ts'
 import type { ActionRow } from '../actions/life.ts'
+import { rowsAtOnce } from '../actions/slices.ts'
 import { appendEvents } from '../live/feed.ts'
 import type { Settings } from '../settings.ts'
 import type { RolloutTable } from '../store/deciding-schema.ts'
@@ -19,13 +21,15 @@ import type { BatchTable, Schema } from '../store/schema.ts'
 const rolloutOf = prepare<{ batch: BatchId }, Selectable<RolloutTable>>((db, slot) =>
   db.selectFrom('rollout').selectAll().where('batch_id', '=', slot('batch')),
 )
-const undecidedIn = prepare<{ batch: BatchId }, Pick<ActionRow, 'id' | 'device_id'>>((db, slot) =>
+const undecidedAfter = prepare<{ batch: BatchId; id: string }, Pick<ActionRow, 'id' | 'device_id'>>((db, slot) =>
   db
     .selectFrom('action')
     .select(['id', 'device_id'])
     .where('batch_id', '=', slot('batch'))
+    .where('id', '>', slot('id') as ActionId)
     .where('status', '=', 'pending-approval')
-    .orderBy('id'),
+    .orderBy('id')
+    .limit(rowsAtOnce),
 )
 
 const waveOf = prepare<{ id: ActionId }, { action_id: ActionId; wave: number }>((db, slot) =>
@@ -69,7 +73,7 @@ async function plan(
   batch: Selectable<BatchTable>,
   { rolloutFrom, rolloutWaves, rolloutFailurePercent }: Settings,
 ): Promise<boolean> {
-  const members = await undecidedIn.all(transaction, { batch: batch.id })
+  const members = await inPages((id) => undecidedAfter.all(transaction, { batch: batch.id, id }))
   const all = [...new Set(members.map((it) => it.device_id))]
   if (all.length <= rolloutFrom) return false
   // A canary that is not there says nothing, so those that are connected go first.
