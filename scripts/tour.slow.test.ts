@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
-const tsx = join(import.meta.dirname, '../node_modules/.bin/tsx')
+// As `npm run tour` does. The program `tsx` would kill a tour that does not answer Ctrl-C within 60 ms.
+const node = ['--import', import.meta.resolve('tsx'), join(import.meta.dirname, 'tour.ts')]
 const devices = '/run/recourse-devices'
 
 let folder: string
@@ -16,7 +17,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Runs the tour in a folder of its own; `interruptAt` is what it says when it is to be interrupted. */
 async function tour(interruptAt: string | null = null): Promise<{ status: number | null; said: string }> {
-  const child = spawn(tsx, [join(import.meta.dirname, 'tour.ts')], { env: { ...process.env, TMPDIR: folder } })
+  const child = spawn(process.execPath, node, { env: { ...process.env, TMPDIR: folder } })
   let said = ''
   let interrupted = false
   for (const stream of [child.stdout, child.stderr])
