@@ -14,9 +14,6 @@ beforeEach(async () => {
 })
 afterEach(() => server.close())
 
-interface Asked {
-  readonly batch: { readonly id: BatchId; readonly contentHash: string; readonly counts: object } | null
-}
 interface Batch {
   readonly id: BatchId
   readonly contentHash: string
@@ -26,8 +23,8 @@ const fleetOf = (count: number, group = 'pc') =>
   Promise.all(Array.from({ length: count }, (_, at) => server.addDevice(`${group}-${at}`)))
 const ask = async (body: unknown, as: Person = ann): Promise<Batch> => {
   const answer = await server.call(as, 'POST', '/v1/batches', body)
-  const { batch } = answer.body as unknown as Asked
-  if (batch === null || answer.status !== 201) throw new Error(answer.raw.body)
+  const batch: Batch | undefined = answer.body['batch']
+  if (batch === undefined || answer.status !== 201) throw new Error(answer.raw.body)
   return batch
 }
 type Word = 'approve' | 'reject' | 'cancel' | 'undo'
@@ -272,7 +269,8 @@ describe('ending and taking back a batch', () => {
       status: 201,
       body: { asked: 3, batch: { kind: 'undo', total: 3 }, problems: [{ code: 'nothing_to_undo', count: 1 }] },
     })
-    const undo = (answer.body as unknown as { batch: Batch }).batch
+    const undo: Batch | undefined = answer.body['batch']
+    if (undo === undefined) throw new Error(answer.raw.body)
     expect(await say('undo', batch)).toMatchObject({ status: 200, body: { asked: 0, alreadyOpen: [{ count: 3 }] } })
     expect((await say('approve', undo, server.admin)).body).toMatchObject({ decided: 3 })
     await server.fleet.settle()

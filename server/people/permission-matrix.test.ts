@@ -136,6 +136,8 @@ const byAction: Try = { address: (ids) => `/v1/actions/${ids.action}` }
 const decision = (ids: Ids) => ({ contentHash: ids.hash, comment })
 const choices = (ids: Ids) => ({ choices: [{ action: ids.action, contentHash: ids.hash }], comment })
 
+const because = (address: (ids: Ids) => string): readonly Try[] => [{ address, body: () => ({ comment }) }]
+
 /** How each scoped route is asked about somebody's things; a new route needs a line here. */
 const tries: { readonly [route: string]: readonly Try[] } = {
   'POST /v1/actions': [{ body: ({ device }) => quarantine([device as DeviceId], '/srv/again') }],
@@ -182,9 +184,7 @@ const tries: { readonly [route: string]: readonly Try[] } = {
   'GET /v1/devices/:id': [{ address: (ids) => `/v1/devices/${ids.device}` }],
   'PATCH /v1/devices/:id': [{ address: (ids) => `/v1/devices/${ids.device}`, body: () => ({ tags: ['x'] }) }],
   'POST /v1/devices/:id/revoke': [{ address: (ids) => `/v1/devices/${ids.device}/revoke`, body: () => ({ comment }) }],
-  'POST /v1/devices/:id/break-glass-code': [
-    { address: (ids) => `/v1/devices/${ids.device}/break-glass-code`, body: () => ({ comment }) },
-  ],
+  'POST /v1/devices/:id/break-glass-code': because((ids) => `/v1/devices/${ids.device}/break-glass-code`),
   'GET /v1/alerts': [{}, { address: ({ device }) => `/v1/alerts?device=${device}` }],
   'GET /v1/alerts/:id': [{ address: (ids) => `/v1/alerts/${ids.alert}` }],
   'POST /v1/alerts/:id/assign': [
@@ -202,22 +202,14 @@ const tries: { readonly [route: string]: readonly Try[] } = {
     },
   ],
   'GET /v1/investigations/:id': [{ address: (ids) => `/v1/investigations/${ids.investigation}` }],
-  'POST /v1/investigations/:id/terminate': [
-    { address: (ids) => `/v1/investigations/${ids.investigation}/terminate`, body: () => ({ comment }) },
-  ],
-  'POST /v1/investigations/:id/undo': [
-    { address: (ids) => `/v1/investigations/${ids.investigation}/undo`, body: () => ({ comment }) },
-  ],
+  'POST /v1/investigations/:id/terminate': because((ids) => `/v1/investigations/${ids.investigation}/terminate`),
+  'POST /v1/investigations/:id/undo': because((ids) => `/v1/investigations/${ids.investigation}/undo`),
   'GET /v1/groups': [{}],
   'GET /v1/exclusions': [{}],
   'GET /v1/rollouts': [{}],
   'GET /v1/rollouts/:batch': [{ address: (ids) => `/v1/rollouts/${ids.batch}` }],
-  'POST /v1/rollouts/:batch/resume': [
-    { address: (ids) => `/v1/rollouts/${ids.batch}/resume`, body: () => ({ comment }) },
-  ],
-  'POST /v1/rollouts/:batch/abort': [
-    { address: (ids) => `/v1/rollouts/${ids.batch}/abort`, body: () => ({ comment }) },
-  ],
+  'POST /v1/rollouts/:batch/resume': because((ids) => `/v1/rollouts/${ids.batch}/resume`),
+  'POST /v1/rollouts/:batch/abort': because((ids) => `/v1/rollouts/${ids.batch}/abort`),
   'GET /v1/vault': [
     {},
     { address: ({ device }) => `/v1/vault?device=${device}` },
