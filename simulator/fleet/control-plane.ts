@@ -22,6 +22,8 @@ export interface Plane {
 /** What can be done to a control plane of our own. */
 export interface OwnPlane {
   readonly pid: () => number | null
+  /** Its resident bytes once it has collected its garbage; null when it ends before it answers. */
+  weigh(): Promise<number | null>
   /** `kill -9`. */
   kill(): Promise<void>
   /** Ends it in order. */
@@ -56,6 +58,9 @@ export async function startControlPlane({
       process.execPath,
       [
         '--disable-warning=ExperimentalWarning',
+        '--expose-gc',
+        '--import',
+        join(import.meta.dirname, 'weigh-in.ts'),
         join(root, 'server/main.ts'),
         '--data',
         folder,
@@ -75,7 +80,7 @@ export async function startControlPlane({
         '--log-level',
         process.env['LOG_LEVEL'] ?? 'error',
       ],
-      { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] },
+      { cwd: root, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] },
     )
     child = started
     setUpUrl ??= await heard(started, setUpUrl === null)
@@ -100,6 +105,7 @@ export async function startControlPlane({
   }
   const own: OwnPlane = {
     pid: () => child?.pid ?? null,
+    weigh: async () => (child === null ? null : weigh(child)),
     kill: () => gone('SIGKILL'),
     stop: () => gone('SIGTERM'),
     start,
@@ -117,6 +123,22 @@ export async function startControlPlane({
     own,
   }
 }
+
+const weigh = (child: ChildProcess): Promise<number | null> =>
+  new Promise((resolve) => {
+    const done = (bytes: number | null) => {
+      child.off('message', heard)
+      child.off('exit', ended)
+      resolve(bytes)
+    }
+    const heard = (bytes: unknown) => done(typeof bytes === 'number' ? bytes : null)
+    const ended = () => done(null)
+    child.on('message', heard)
+    child.on('exit', ended)
+    child.send('weigh', (failed) => {
+      if (failed !== null) done(null)
+    })
+  })
 
 /** Resolves once the server says where it is; with the set-up link when one is expected, which a new one prints and an older one does not. */
 function heard(child: ChildProcess, expected: boolean): Promise<string | null> {

@@ -19,7 +19,9 @@ async function lookedAt(program: string, rounds: number) {
   for (let round = 0; round < rounds; round++) {
     started.stdin.write('go\n')
     await Promise.race([once(started.stdout, 'data'), ended])
-    usage.look(started.pid ?? 0, (performance.now() - began) / 1_000)
+    const at = (performance.now() - began) / 1_000
+    usage.look(started.pid ?? 0, at)
+    usage.weighed(usage.summary()?.rssBytes ?? 0, at)
   }
   return usage
 }

@@ -8,6 +8,8 @@ export interface Usage {
    * @param absent devices that are away just now: their files are counted as if they were there, so that weather is no slope
    */
   look(pid: number, at: number, absent?: number): void
+  /** What it weighs without its garbage, seldom looked at: what is judged by its slope. */
+  weighed(bytes: number, at: number): void
   /** Null before the first look. */
   summary(): UsageSummary | null
   /** What grows, in sentences; nothing where all is flat. */
@@ -17,9 +19,11 @@ export interface Usage {
 export interface UsageSummary {
   readonly rssBytes: number
   readonly rssPeakBytes: number
+  /** At the last weighing without garbage; null when it was never weighed. */
+  readonly heldBytes: number | null
   readonly openFiles: number
   /** Shares in an hour. */
-  readonly rssGrowthPerHour: number | null
+  readonly heldGrowthPerHour: number | null
   readonly openFilesGrowthPerHour: number | null
 }
 
@@ -29,6 +33,7 @@ const noise = 0.05
 
 export function openUsage(): Usage {
   const rss: Sample[] = []
+  const held: Sample[] = []
   const files: Sample[] = []
   // The first third is warming up.
   const settled = (samples: readonly Sample[]) => samples.slice(Math.floor(samples.length / 3))
@@ -46,17 +51,19 @@ export function openUsage(): Usage {
       rss.push({ at, value: bytes })
       files.push({ at, value: openFiles(pid) + absent })
     },
+    weighed: (bytes, at) => void held.push({ at, value: bytes }),
     summary: () =>
       rss.length === 0
         ? null
         : {
             rssBytes: rss.at(-1)?.value ?? 0,
             rssPeakBytes: Math.max(...rss.map(({ value }) => value)),
+            heldBytes: held.at(-1)?.value ?? null,
             openFiles: files.at(-1)?.value ?? 0,
-            rssGrowthPerHour: growthPerHour(settled(rss)),
+            heldGrowthPerHour: growthPerHour(settled(held)),
             openFilesGrowthPerHour: growthPerHour(settled(files)),
           },
-    growing: () => [...grows('memory', settled(rss)), ...grows('open files', settled(files))],
+    growing: () => [...grows('memory', settled(held)), ...grows('open files', settled(files))],
   }
 }
 

@@ -35,6 +35,7 @@ export interface RunOptions {
 /** Longest wait between two tries: short for a few devices, as long as real agents take (60 s) for so many that their tries alone would fill the machine. */
 const [leastPatienceMs, mostPatienceMs, patienceForEachMs] = [5_000, 60_000, 10]
 const sampleMs = 1_000
+const weighEverySeconds = 30
 const restMs = 30_000
 const violationsKept = 100
 
@@ -74,7 +75,16 @@ export async function runScenario(options: RunOptions): Promise<Report> {
     silentMs: scenario.silentMs ?? 90_000,
   })
   const watching = operator.watch((change) => book.changed(change, performance.timeOrigin + performance.now()))
-  const sampling = startSampling({ plane, fleet, book, progress, step: () => current, broken: () => broken, began })
+  const sampling = startSampling({
+    plane,
+    fleet,
+    book,
+    progress,
+    began,
+    weighs: scenario.staysFlat === true,
+    step: () => current,
+    broken: () => broken,
+  })
 
   const cpuNow = async (): Promise<Cpu> => {
     const pid = plane.own?.pid() ?? null
@@ -246,13 +256,17 @@ interface Sampled {
   readonly book: ReturnType<typeof openBook>
   readonly progress: Progress
   readonly began: number
+  /** Whether the control plane is also weighed without its garbage, for which it stands still a moment. */
+  readonly weighs: boolean
   step(): string
   broken(): number
 }
 
 /** Looks once a second at how far everything is, and what the control plane uses. */
-function startSampling({ plane, fleet, book, progress, began, step, broken }: Sampled) {
+function startSampling({ plane, fleet, book, progress, began, step, broken, weighs }: Sampled) {
   const usage = openUsage()
+  const seconds = () => (performance.now() - began) / 1_000
+  let weighedAt = seconds()
   let running: Promise<void> = Promise.resolve()
   const look = async () => {
     for (const { id, at } of await fleet.arrivals()) book.arrived(id, at)
@@ -260,7 +274,11 @@ function startSampling({ plane, fleet, book, progress, began, step, broken }: Sa
     progress.counted({ step: step(), counts, book, broken: broken() })
     const pid = plane.own?.pid() ?? null
     if (pid === null) return
-    usage.look(pid, (performance.now() - began) / 1_000, counts.devices - counts.connected)
+    usage.look(pid, seconds(), counts.devices - counts.connected)
+    if (!weighs || seconds() - weighedAt < weighEverySeconds) return
+    weighedAt = seconds()
+    const bytes = (await plane.own?.weigh()) ?? null
+    if (bytes !== null) usage.weighed(bytes, seconds())
   }
   const now = () => {
     running = running.then(look, look)
