@@ -27,6 +27,7 @@ const narrowed = {
   device: (_, ofGroup) => ofGroup('group_id'),
   certificate: (seen) => seen('device_id'),
   break_glass: (seen) => seen('device_id'),
+  report_place: (seen) => seen('device_id'),
   action: (seen) => seen('device_id'),
   vault_item: (seen) => seen('device_id'),
   collected_file: (seen) => seen('device_id'),
