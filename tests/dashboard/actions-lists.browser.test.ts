@@ -227,10 +227,19 @@ describe('[UI1] the overview and the flyout', () => {
     await page.getByRole('button', { name: 'Remove the filter Decided' }).waitFor()
     await page.goBack()
     await page.locator('canvas').first().waitFor()
-    const over = await page.locator('.u-over').first().boundingBox()
-    if (over === null) throw new Error('the picture has no size')
-    await page.mouse.move(over.x + over.width - 12, over.y + over.height - 12)
+    const over = page.locator('.u-over').first()
+    const size = await over.boundingBox()
+    if (size === null) throw new Error('the picture has no size')
+    const today = { x: size.width - 12, y: size.height - 12 }
+    // At once, as a finger does.
+    await over.click({ position: today })
+    await page.getByRole('button', { name: 'Remove the filter Decided' }).waitFor()
+    await page.goBack()
+    // With a hand that is not quite still.
+    await over.hover({ position: today })
+    const at = await over.boundingBox()
     await page.mouse.down()
+    await page.mouse.move((at?.x ?? 0) + today.x - 2, (at?.y ?? 0) + today.y - 1)
     await page.mouse.up()
     await page.getByRole('button', { name: 'Remove the filter Decided' }).waitFor()
     await page.goBack()

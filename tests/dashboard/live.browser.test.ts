@@ -127,7 +127,7 @@ describe('[UI1] the dashboard, live', () => {
     const { page } = browser
     const { keyboard } = page
     await page.goto('/sign-in')
-    await page.getByLabel('Name').waitFor()
+    await page.getByLabel('Name').and(page.locator(':focus')).waitFor()
     await keyboard.type('ada')
     await keyboard.press('Tab')
     await keyboard.type(password)

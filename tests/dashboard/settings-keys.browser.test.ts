@@ -192,23 +192,49 @@ describe('[UI1] settings, by keyboard alone', () => {
 })
 
 describe('[ACC2] at the door', () => {
-  test('wrong tries, and the lockout after them, say what to do', async () => {
+  /** What is typed before the page has its first field under the keyboard goes nowhere. */
+  const approach = async () => {
     await page.goto('/sign-in')
+    await page.getByLabel('Name').and(page.locator(':focus')).waitFor()
+  }
+
+  test('wrong tries, and the lockout after them, say what to do', async () => {
+    await approach()
     await page.keyboard.type('ada')
     await page.keyboard.press('Tab')
     await page.keyboard.type('not the password')
+    const wrong = page.getByRole('alert').getByText('Name or password is wrong. Look at both, and at Caps Lock')
     for (let at = 0; at < 5; at++) {
       await page.keyboard.press('Enter')
-      await page.getByRole('alert').getByText('Name or password is wrong. Look at both, and at Caps Lock').waitFor()
-      // Each try takes its message away before it is sent.
-      await page.getByLabel('Name').focus()
-      await page.keyboard.press('End')
+      await wrong.waitFor()
+      // The message goes with the next letter, so that the next one is of the next try.
+      await page.keyboard.type('!')
+      await wrong.waitFor({ state: 'hidden' })
     }
     await page.keyboard.press('Enter')
     await page
       .getByRole('alert')
       .getByText(/There were too many wrong tries.*Try again in \d+ minutes\./)
       .waitFor()
+  })
+
+  test('a try that is sent again before it is answered is one try', async () => {
+    const tries: string[] = []
+    page.on('request', (it) => {
+      if (it.url().endsWith('/v1/sign-in') && it.method() === 'POST') tries.push(it.url())
+    })
+    await approach()
+    await page.keyboard.type('bob')
+    await page.keyboard.press('Tab')
+    await page.keyboard.type('not the password')
+    // Faster than a page is drawn, as with a key that is held down.
+    await page.evaluate(`(() => {
+      for (let at = 0; at < 6; at++) document.querySelector('form').requestSubmit()
+    })()`)
+    await page.getByRole('alert').getByText('Name or password is wrong').waitFor()
+    expect(tries).toHaveLength(1)
+    await page.keyboard.press('Enter')
+    await until(() => tries.length === 2)
   })
 
   test('a set-up link that was used says what to do', async () => {

@@ -1,5 +1,5 @@
 import { useMutation } from '@tanstack/react-query'
-import { type ChangeEvent, useState } from 'react'
+import { type ChangeEvent, useRef, useState } from 'react'
 import { Problem, sentenceFor } from '../app/problem.ts'
 
 /**
@@ -8,6 +8,7 @@ import { Problem, sentenceFor } from '../app/problem.ts'
  * INVARIANTS
  * - What somebody types is theirs until they save it or give it up: what comes from the server meanwhile changes nothing under their
  *   hands. `before` stays what it was when they began, so that the server can tell that somebody else was quicker.
+ * - What is being sent is not sent again, however quickly somebody asks for it: whether it is under way is known before it is drawn.
  * - What is wrong is what the server says; it stands beside its field until that is changed.
  */
 
@@ -43,6 +44,7 @@ export function useForm<V extends object, Answer>(wish: FormWish<V, Answer>) {
   const [draft, setDraft] = useState<{ readonly values: V; readonly before: V } | null>(null)
   const [faults, setFaults] = useState<ReadonlyMap<string, string>>(new Map())
   const values = draft?.values ?? kept
+  const sending = useRef(false)
   const run = useMutation({
     mutationFn: () => wish.save(values, draft?.before ?? kept),
     onMutate: () => setFaults(new Map()),
@@ -51,6 +53,9 @@ export function useForm<V extends object, Answer>(wish: FormWish<V, Answer>) {
       wish.done?.(answer)
     },
     onError: (error) => setFaults(faultsIn(error, values, places)),
+    onSettled: () => {
+      sending.current = false
+    },
   })
   const change = (part: Partial<V>) => {
     setDraft({ values: { ...values, ...part }, before: draft?.before ?? kept })
@@ -81,7 +86,11 @@ export function useForm<V extends object, Answer>(wish: FormWish<V, Answer>) {
     faultOf: (name: keyof V & string): string | undefined => faults.get(name),
     change,
     put,
-    submit: () => run.mutate(),
+    submit: () => {
+      if (sending.current) return
+      sending.current = true
+      run.mutate()
+    },
     /** Gives up what was typed, for what is kept. */
     drop: () => {
       setDraft(null)

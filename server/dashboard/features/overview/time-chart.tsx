@@ -1,6 +1,6 @@
 import 'uplot/dist/uPlot.min.css'
 import { useComputedColorScheme } from '@mantine/core'
-import { useEffect, useRef, useState } from 'react'
+import { type MouseEvent, useEffect, useRef, useState } from 'react'
 import uPlot from 'uplot'
 import classes from './time-chart.module.css'
 
@@ -37,6 +37,7 @@ const dayName = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'sho
 /** Values day by day, to look at and to point at. It is hidden from those who do not see it: the same numbers stand in a table beside it. */
 export const TimeChart = ({ days, series, form, format, moments = false, open }: TimeChartProps) => {
   const box = useRef<HTMLDivElement>(null)
+  const shown = useRef<uPlot | null>(null)
   const scheme = useComputedColorScheme()
   const [at, setAt] = useState<number | null>(null)
   useEffect(() => {
@@ -59,7 +60,8 @@ export const TimeChart = ({ days, series, form, format, moments = false, open }:
       height,
       padding: [8, 4, 0, 0],
       legend: { show: false },
-      cursor: { y: false, points: { show: form === 'line' }, drag: { x: false, y: false } },
+      // Nothing is dragged here, so a hand that moves while it presses has pressed all the same.
+      cursor: { y: false, points: { show: form === 'line' }, drag: { x: false, y: false, click: () => undefined } },
       scales: {
         x: { time: false, range: (_, from, to) => [from - 0.6, to + 0.6] },
         y: { range: (_, __, most) => [0, Math.max(form === 'bars' ? 4 : 1, most * 1.08)] },
@@ -102,14 +104,23 @@ export const TimeChart = ({ days, series, form, format, moments = false, open }:
     }
     probe.remove()
     const chart = new uPlot(options, [days.map((_, day) => day), ...drawn.map((it) => [...it.values])], target)
+    shown.current = chart
     const observer = new ResizeObserver(() => chart.setSize({ width: target.clientWidth, height }))
     observer.observe(target)
     return () => {
       observer.disconnect()
+      shown.current = null
       chart.destroy()
     }
   }, [days, series, form, format, moments, scheme])
   const day = at === null ? undefined : days[at]
+  // The day under the press itself: a finger, or a quick hand, presses before the day it came upon is drawn below.
+  const press = ({ clientX, target }: MouseEvent) => {
+    const over = shown.current?.over
+    if (over === undefined || !(target instanceof Node) || !over.contains(target)) return
+    const pressed = days[shown.current?.posToIdx(clientX - over.getBoundingClientRect().left) ?? -1]
+    if (pressed !== undefined) open?.(pressed)
+  }
   return (
     // Who does not point at it has the same ways in the table beside it.
     <div aria-hidden="true">
@@ -118,7 +129,7 @@ export const TimeChart = ({ days, series, form, format, moments = false, open }:
         className={classes.chart}
         data-scheme={scheme}
         data-opens={open !== undefined || undefined}
-        onClick={() => day !== undefined && open?.(day)}
+        onClick={press}
       />
       <p className={classes.reading}>
         {at === null || day === undefined
