@@ -26,6 +26,9 @@ export const isActionName = (name: string): name is ActionName => Object.hasOwn(
 /** The spec by name with its own types forgotten, for code that treats all actions alike. */
 export const specOf = (name: ActionName): ActionSpec => catalogue[name]
 
+/** Those that leave something standing, which an undo takes back. */
+export const reversibleActions: readonly ActionName[] = actionNames.filter((name) => 'inverse' in specOf(name).undo)
+
 /** The words for taking an action back, or null when it cannot be taken back. */
 export const undoTitleOf = (name: ActionName): string | null => {
   const { undo } = specOf(name)

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import * as z from 'zod'
+import { reversibleActions } from '../../protocol/actions/index.ts'
 import type { deviceId } from '../../protocol/ids.ts'
 import type { Schema } from '../store/schema.ts'
 import { type Cursors, cursorText } from './cursor.ts'
@@ -26,15 +27,22 @@ export const inForcePage = z.strictObject({
   total: z.int(),
 })
 
-/** What is in force now, over the fleet or on one device, as the devices last proved it (LIFE2); newest first. */
+/**
+ * What is in force now, over the fleet or on one device, as the devices last proved it (LIFE2); newest first. Of what cannot be taken back
+ * nothing is in force: whether a kill that failed midway has happened may stay unknown for ever, and is told in the history.
+ */
 export async function inForceNow(
   reader: ActionReader,
   cursors: Cursors,
   now: number,
   query: z.infer<typeof inForceQuery>,
 ): Promise<z.infer<typeof inForcePage>> {
-  const page = await historyPage(reader, cursors, now, { ...query, effect: ['in-force', 'unknown'] })
-  let all = reader.seen.selectFrom('action').where(mayBeInForce)
+  const action = reversibleActions.filter((name) => query.action?.includes(name) ?? true)
+  const page =
+    action.length === 0
+      ? { items: [], next: null }
+      : await historyPage(reader, cursors, now, { ...query, action, effect: ['in-force', 'unknown'] })
+  let all = reader.seen.selectFrom('action').where(mayBeInForce).where('action', 'in', reversibleActions)
   if (query.device !== undefined) all = all.where('device_id', '=', query.device)
   const counted = await all.select((it) => it.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
   const stated = await statementTimes(

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { specOf } from '../../protocol/actions/index.ts'
 import type { DeviceId } from '../../protocol/ids.ts'
 import type { Report } from '../../protocol/messages.ts'
+import type { Outcome } from '../../protocol/outcome.ts'
 import type { Actions } from '../gateway/seam.ts'
 import { actionIn, actionsIn, quarantine, startTestServer, type TestServer } from '../test-app.ts'
 import { createActions } from './dispatch.ts'
@@ -149,6 +151,32 @@ describe('[LIFE2] what is in force', () => {
     server.fleet.device(device).say({ kind: 'in-force', entries: [entry], at })
     await server.fleet.settle()
     expect(await show(action.id)).toMatchObject({ effect: 'in-force' })
+  })
+
+  test('nothing is of what cannot be taken back, though it may stay unknown whether it has happened', async () => {
+    const { example } = specOf('kill-process')
+    const targets = [{ devices: [device], params: example }]
+    const kill = { action: 'kill-process', targets, comment: 'now', approve: true }
+    const [action] = actionsIn(await server.call(server.admin, 'POST', '/v1/actions', kill))
+    if (action === undefined) throw new Error('no action')
+    const at = server.source.nowMs()
+    const outcome: Outcome = {
+      status: 'failed',
+      effect: 'unknown',
+      code: 'io_failed',
+      detail: 'cut off',
+      evidence: [],
+      at,
+    }
+    await seam.take(
+      device,
+      numbered([...life(action, at).slice(0, 2), { kind: 'ended', actionId: action.id, outcome }]),
+    )
+    expect(await show(action.id)).toMatchObject({ status: 'failed', effect: 'unknown', canUndo: false })
+    expect(await inForce()).toMatchObject({ total: 0, items: [] })
+    const named = await server.call(server.admin, 'GET', '/v1/in-force?action=kill-process')
+    expect(named.body).toMatchObject({ items: [], next: null })
+    expect((await server.call(server.admin, 'GET', '/v1/summary')).body).toMatchObject({ inForce: { total: 0 } })
   })
 
   test('tampering and an undo by break-glass are written into the chain', async () => {

@@ -1,10 +1,12 @@
 import type { Kysely } from 'kysely'
 import * as z from 'zod'
+import { reversibleActions } from '../../protocol/actions/index.ts'
 import { timeMs } from '../../protocol/outcome.ts'
 import type { Status } from '../../protocol/status.ts'
 import { presencePoint, presenceSince } from '../devices/presence-history.ts'
 import type { Devices } from '../gateway/seam.ts'
 import type { Schema } from '../store/schema.ts'
+import { mayBeInForce } from './life.ts'
 
 const day = 86_400_000
 /** The newest so many actions are looked at; with more in the window the numbers are of these, and say so. */
@@ -119,7 +121,8 @@ async function inForce(read: Kysely<Schema>): Promise<Summary['inForce']> {
   const rows = await read
     .selectFrom('action')
     .select((it) => ['effect', it.fn.countAll<number>().as('count')] as const)
-    .where('effect', 'in', ['in-force', 'unknown'])
+    .where(mayBeInForce)
+    .where('action', 'in', reversibleActions)
     .groupBy('effect')
     .execute()
   const of = (effect: string) => Number(rows.find((row) => row.effect === effect)?.count ?? 0)

@@ -118,12 +118,6 @@ describe('[SIM1] invariants', () => {
     expect(brokenBy(world({ truth: { inForce: [] } }))).toEqual([name])
   })
 
-  test('ask of no device what a killing that failed in the middle has left', () => {
-    const targets: Truth['targets'] = [{ name: 'dropper', inEffect: false, came: 0, went: 0, lost: 0 }]
-    const killing: Partial<Row> = { action: 'kill-process', status: 'failed', effect: 'unknown' }
-    expect(brokenBy(world({ row: killing, truth: { inForce: [], targets, changed: [] } }))).toEqual([])
-  })
-
   test('let what was purged be in no place and on no list, and see it when it came back', () => {
     const purged = { row: { effect: 'purged' as const }, inForce: [] }
     expect(brokenBy(world({ ...purged, truth: { inForce: [] } }))).toEqual([])

@@ -91,8 +91,7 @@ export const atRest: Readonly<Record<string, Invariant<World>>> = {
   'what is said to be in force is in force, and nothing else is': ({ members, truths, inForce, book, rows }) => {
     const gone = purged(book, rows)
     const said = new Map<DeviceId, Row[]>()
-    // A kill or a purge that failed in the middle may or may not have happened. The control plane shows it; a device keeps nothing of it.
-    for (const row of inForce.filter(reversible)) said.set(row.device.id, [...(said.get(row.device.id) ?? []), row])
+    for (const row of inForce) said.set(row.device.id, [...(said.get(row.device.id) ?? []), row])
     return honest(truths, members).flatMap(({ truth, member }) => {
       const rows = said.get(truth.device) ?? []
       const ours = rows.map(({ id, effect }) => `${id} ${effect}`).sort()
@@ -208,7 +207,7 @@ function countOf(book: Book, rows: readonly Row[]) {
   return (device: DeviceId, target: TargetName) => counts.get(`${device} ${target}`) ?? { done: 0, undone: 0, maybe: 0 }
 }
 
-export const reversible = ({ action }: Row): boolean => 'inverse' in specOf(action).undo
+const reversible = ({ action }: Row): boolean => 'inverse' in specOf(action).undo
 
 const isReversible = ({ targets }: Member, name: TargetName): boolean => {
   const action = targets.find((target) => target.name === name)?.action

@@ -6,7 +6,7 @@ import { type Fleet, openFleet } from '../fleet/fleet.ts'
 import type { Operator, Row } from '../fleet/operator.ts'
 import { auditFault } from '../invariants/audit.ts'
 import { openBook } from '../invariants/book.ts'
-import { always, atRest, reversible, type World } from '../invariants/invariants.ts'
+import { always, atRest, type World } from '../invariants/invariants.ts'
 import { spreadOf } from '../report/latency.ts'
 import type { Progress } from '../report/progress.ts'
 import type { Report, StepReport, Violation } from '../report/report.ts'
@@ -223,7 +223,7 @@ const ownRows = async (operator: Operator, ids: ReadonlySet<ActionId>): Promise<
 const leftOver = ({ inForce, members }: World): string[] => {
   const hostile = new Set(members.flatMap((member) => (member.hostile === null ? [] : [member.id])))
   return inForce
-    .filter((row) => !hostile.has(row.device.id) && reversible(row))
+    .filter((row) => !hostile.has(row.device.id))
     .map(({ id, action, device, effect }) => `${action} ${id} on ${device.name} is ${effect}`)
 }
 
