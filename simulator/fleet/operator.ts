@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -233,18 +234,24 @@ export function openOperator(url: string, { asking, deciding }: { asking: Pass; 
 const answerMs = 120_000
 const exportMs = 600_000
 
-/** Asks once, and again for as long as it is told to wait. */
+const lostMost = 20
+const lostWaitMs = 500
+
+/** Asks once, and again for as long as it is told to wait, or nothing came back: under the same key a change happens once (API). */
 async function call(url: string, pass: Pass, path: string, init: RequestInit, timeoutMs = answerMs): Promise<Response> {
-  for (;;) {
-    const answer = await fetch(new URL(path, url), {
-      ...init,
-      headers: {
-        'recourse-client': 'simulator',
-        ...(await headersOf(pass)),
-        ...(init.body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      signal: AbortSignal.timeout(timeoutMs),
+  const change = init.body === undefined ? {} : { 'content-type': 'application/json', 'idempotency-key': randomUUID() }
+  for (let lost = 0; ; ) {
+    const headers = { 'recourse-client': 'simulator', ...(await headersOf(pass)), ...change }
+    const signal = AbortSignal.timeout(timeoutMs)
+    const answer = await fetch(new URL(path, url), { ...init, headers, signal }).catch((failure: unknown) => {
+      // What fetch throws where the connection could not be made, or broke.
+      if (failure instanceof TypeError && ++lost <= lostMost) return null
+      throw failure
     })
+    if (answer === null) {
+      await new Promise((resolve) => setTimeout(resolve, lostWaitMs))
+      continue
+    }
     if (answer.ok) return answer
     if (answer.status === 429) {
       await answer.arrayBuffer()
