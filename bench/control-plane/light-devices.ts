@@ -1,12 +1,13 @@
-// Runs in a process of its own: many devices that speak the protocol over mutual TLS 1.3 and remember nothing on a disk, so that what
-// is measured beside them is the control plane. Told what to do by messages of the parent; see light-fleet.ts.
+// Runs in a process of its own: many devices that speak the protocol over mutual TLS 1.3. They remember nothing on a disk and check
+// nothing of what they hear, as the bare ones do not, so that what is measured beside them is the control plane. Told what to do by
+// messages of the parent; see light-fleet.ts.
 
 import { connect, createSecureContext, type TLSSocket } from 'node:tls'
 import { WebSocket } from 'ws'
 import { decode, encode } from '../../protocol/codec.ts'
 import type { ActionId, DeviceId } from '../../protocol/ids.ts'
-import { leaf } from '../../protocol/mandate.ts'
-import { type Report, serverMessage } from '../../protocol/messages.ts'
+import type { Leaf } from '../../protocol/mandate.ts'
+import type { Report, ServerMessage } from '../../protocol/messages.ts'
 import { lightFacts } from './seed.ts'
 
 /** What the parent says. */
@@ -118,17 +119,19 @@ function connectOne(
     )
   }
   const order = (body: Uint8Array) => {
-    const { actionId } = leaf.parse(decode(body))
+    const { actionId } = decode(body) as Leaf
     if (seen.has(actionId)) {
       counts.repeated++
       return
     }
     seen.add(actionId)
     counts.orders++
+    tls.cork()
     report({ kind: 'received', actionId, at: Date.now() })
-    if (!watched.has(id)) return void setImmediate(() => finish(actionId))
     // The answer to a ping comes after everything before it was taken in: the confirmation has then arrived.
-    socket.ping()
+    if (watched.has(id)) socket.ping()
+    tls.uncork()
+    if (!watched.has(id)) return void setImmediate(() => finish(actionId))
     socket.once('pong', () => {
       say({ kind: 'acknowledged', action: actionId, at: String(process.hrtime.bigint()) })
       finish(actionId)
@@ -139,7 +142,7 @@ function connectOne(
       socket.send(encode({ type: 'hello', protocol: [1], deviceId: id, facts: lightFacts, at: Date.now() })),
     )
     socket.on('message', (frame: Buffer) => {
-      const message = serverMessage.parse(decode(frame))
+      const message = decode(frame) as ServerMessage
       if (message.type === 'welcome') {
         sequence = message.stored
         resolve()
