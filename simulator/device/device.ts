@@ -132,6 +132,13 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
     busy = busy.then(work, work)
     return busy
   }
+  const fault = (what: string) => {
+    if (faults.length < faultsKept) faults.push(what)
+  }
+  /** For what nobody waits for: its failure is a fault of this device, and no end of the whole fleet. */
+  const later = (work: () => Promise<void>): void => {
+    inTurn(work).catch((failure: unknown) => fault(failure instanceof Error ? String(failure.stack) : String(failure)))
+  }
   const begin = async () => {
     if (life !== null || stopped) return
     lives++
@@ -147,17 +154,16 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
       denied: () => void denied++,
       changed: () => kept?.changed(),
       committing: () => kept?.keep(),
-      died: () => void inTurn(resurrect),
-      fault: (what) => {
-        if (faults.length < faultsKept) faults.push(what)
-      },
+      died: () => later(resurrect),
+      fault,
     })
     if (life.isDead()) return
     hold(life)
   }
   const hold = (living: Life) => {
+    // Asked of the bare machine: a link that outlives its agent by a moment still says who it is.
     const facts = (): DeviceFacts => ({
-      ...factsOf(living.host, living.capabilities),
+      ...factsOf(modelHost(scene.machine), living.capabilities),
       hostName: profile.hostName,
       osName: profile.osName,
       osVersion: profile.osVersion,
@@ -181,7 +187,7 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
         info() {},
         warn() {},
         error: (_, message) => {
-          if (!living.isDead() && faults.length < faultsKept) faults.push(message)
+          if (!living.isDead()) fault(message)
         },
       },
       facts,
@@ -203,9 +209,7 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
     plan = null
     door?.door.cut()
     // It is dead before its link is let go, so that nothing is said in farewell.
-    const ended = dying?.kill()
-    await letGo()
-    await ended
+    await Promise.all([dying?.kill(), letGo()])
   }
   const resurrect = async () => {
     const pauseMs = plan?.pauseMs ?? 0
@@ -232,7 +236,7 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
         await letGo()
       }),
     wake() {
-      void inTurn(async () => {
+      later(async () => {
         if (life !== null && link === null && !stopped) hold(life)
       })
     },

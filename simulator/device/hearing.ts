@@ -49,6 +49,7 @@ export function hearing(
     },
     restate: () => unlessDead(() => core.restate()),
     outbox: { ...core.outbox, stored: (sequence) => unlessDead(() => core.outbox.stored(sequence)) },
+    handing: { ...core.handing, connected: (send) => unlessDead(() => core.handing.connected(send)) },
   }
 }
 

@@ -8,7 +8,6 @@ import { createCore } from '../../agent/core/create-core.ts'
 import type { Log } from '../../agent/core/log.ts'
 import { findCapabilities } from '../../agent/facts.ts'
 import { withFaults } from '../../agent/host/faults.ts'
-import type { Host } from '../../agent/host/host.ts'
 import { modelHost } from '../../agent/host/model/host.ts'
 import type { Identity } from '../../agent/link/identity.ts'
 import { openVault } from '../../agent/vault/open-vault.ts'
@@ -31,7 +30,6 @@ class Killed extends Error {
  */
 export interface Life {
   readonly core: Core
-  readonly host: Host
   readonly capabilities: readonly Capability[]
   isDead(): boolean
   /** Kills it now; the next life may begin when this resolves. */
@@ -43,7 +41,7 @@ export interface Life {
 export interface LifeDeps {
   readonly scene: Scene
   readonly profile: Profile
-  readonly identity: Identity
+  readonly identity: Pick<Identity, 'deviceId' | 'mandateKeys'>
   /** Of the state on the disk of this machine, or null to keep the journal in memory, for one life. */
   readonly folder: string | null
   readonly witness: Witness
@@ -133,15 +131,17 @@ export async function startLife(deps: LifeDeps): Promise<Life> {
     vault.close()
   }
   armed = true
+  let capabilities: readonly Capability[] = []
   try {
     await core.start()
+    // What the core has begun in the background goes on meanwhile, and may be what it dies of.
+    capabilities = await findCapabilities(host, used)
   } catch (failure) {
     if (!(failure instanceof Killed)) throw failure
   }
   return {
     core,
-    host,
-    capabilities: dead ? [] : await findCapabilities(host, used),
+    capabilities,
     isDead: () => dead,
     async kill() {
       dead = true
