@@ -4,6 +4,7 @@ import type { ActionId, DeviceId } from '../../protocol/ids.ts'
 import type { InForceEntry, Report } from '../../protocol/messages.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { type Effect, hasEnded, type LifeEvent } from '../../protocol/status.ts'
+import type { NumberedReports } from '../gateway/seam.ts'
 import { appendEvents } from '../live/feed.ts'
 import { setStored, storedOf } from '../store/report-place.ts'
 import type { Schema } from '../store/schema.ts'
@@ -25,7 +26,7 @@ import { newSteps, type Steps } from './steps.ts'
 /** What one device says. */
 export interface Told {
   readonly device: DeviceId
-  readonly reports: readonly { readonly sequence: number; readonly report: Report }[]
+  readonly reports: NumberedReports
 }
 
 interface Taking {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type ActionId, type DeviceId, newId } from '../../protocol/ids.ts'
+import type { Report } from '../../protocol/messages.ts'
 import { actionsIn, quarantine, startTestServer, type TestServer } from '../test-app.ts'
 import { createActions } from './dispatch.ts'
 
@@ -91,6 +92,37 @@ describe('reports of many devices at once', () => {
       .where('kind', '=', 'action.delivered')
       .execute()
     expect(entries).toHaveLength(1)
+  })
+
+  test('[JRN4] what a device says while it waits for its turn shares the write, and is asked for once', async () => {
+    const [first] = await approved()
+    if (first === undefined) throw new Error('no actions')
+    const { take } = createActions(server.actions)
+    const said: { sequence: number; report: Report }[] = [received(first.id)]
+    let asked = 0
+    const before = (await server.feed.range()).newest
+    const taken = take(first.device.id, () => {
+      asked++
+      return said
+    })
+    said.push({ sequence: 2, report: { kind: 'begun', actionId: first.id, at: server.source.nowMs() } })
+    expect(await taken).toEqual({ stored: 2 })
+    expect(asked).toBe(1)
+    expect(await statusOf(first.id)).toBe('running')
+    expect((await server.feed.range()).newest).toBe(before + 2)
+  })
+
+  test('[JRN4] one that cannot be taken makes nobody say anything twice', async () => {
+    const [first] = await approved()
+    if (first === undefined) throw new Error('no actions')
+    const { take } = createActions(server.actions)
+    let asked = 0
+    const all = await Promise.allSettled([
+      take(newId<DeviceId>(server.source), [received(first.id)]),
+      take(first.device.id, () => (asked++ === 0 ? [received(first.id)] : [])),
+    ])
+    expect(all.map((it) => it.status)).toEqual(['rejected', 'fulfilled'])
+    expect(await statusOf(first.id)).toBe('delivered')
   })
 
   test('a store that is closed refuses all of them', async () => {

@@ -88,12 +88,12 @@ export class Intake {
       if (this.#lostUpTo !== null) await lost(this.#lostUpTo)
       this.#lostUpTo = null
       while (this.#queue.length > 0) {
-        const batch = this.#queue.splice(0, limits.reportsPerBatch)
+        let batch: Waiting[] = []
         try {
-          const answer = await actions.take(
-            device,
-            batch.map(({ sequence, report }) => ({ sequence, report })),
-          )
+          const answer = await actions.take(device, () => {
+            batch = this.#queue.splice(0, limits.reportsPerBatch)
+            return batch
+          })
           if (this.#stopped) return
           stored(
             answer.stored,

@@ -25,6 +25,8 @@ export interface Devices {
   refuse(device: DeviceId): Promise<void>
 }
 
+export type NumberedReports = readonly { readonly sequence: number; readonly report: Report }[]
+
 export type PreviewAsk = { kind: 'do'; action: ActionName; params: unknown } | { kind: 'undo'; undoOf: ActionId }
 
 /** What the gateway asks of the action center. */
@@ -38,8 +40,11 @@ export interface Actions {
    * cancelled or superseded since {@link ordersFor} must not be sent, because it counts as never sent (LIFE4).
    */
   sending(actions: readonly ActionId[]): Promise<ActionId[]>
-  /** Takes reports in sequence order; durable when it resolves. Doubled and late ones change nothing (LIFE1). The answer is what to acknowledge. */
-  take(device: DeviceId, reports: readonly { sequence: number; report: Report }[]): Promise<{ stored: number }>
+  /**
+   * Takes reports in sequence order; durable when it resolves. Doubled and late ones change nothing (LIFE1). The answer is what to acknowledge.
+   * Given as a function they are asked for once, when the write begins: what comes while it waits for its turn shares it.
+   */
+  take(device: DeviceId, reports: NumberedReports | (() => NumberedReports)): Promise<{ stored: number }>
   /** Cancels the device must still hear of. */
   cancelsFor(device: DeviceId): Promise<ActionId[]>
   /** Every key statement in force, oldest first; sent after each welcome and before any order, so that no order outruns its key (TRU4). */

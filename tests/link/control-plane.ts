@@ -92,7 +92,7 @@ export async function startPlane(options: PlaneOptions = {}) {
       return store.write(async (transaction) => {
         const row = await storedOf.first(transaction, { device })
         let stored = row?.stored ?? 0
-        for (const { sequence, report } of reports) {
+        for (const { sequence, report } of typeof reports === 'function' ? reports() : reports) {
           if (sequence !== stored + 1) continue
           stored = sequence
           actions.taken.push({ device, sequence, report })
