@@ -163,7 +163,8 @@ describe('an order for a device that can take it at once', () => {
 test('[LIFE6] a write that tells of few does not overtake one that tells of many; in between others have their turn', async () => {
   const devices = await Promise.all(Array.from({ length: 300 }, (_, at) => server.addDevice(`pc-${at}`)))
   await ask('/tmp/many', devices)
-  const all = await server.store.read.selectFrom('action').selectAll().orderBy('id').execute()
+  const asked = await server.store.read.selectFrom('action').selectAll().orderBy('id').execute()
+  const all = asked.map((row) => ({ ...row, status: 'queued' as const }))
   const told: DeviceId[] = []
   const fleet: Devices = { ...server.fleet, nudge: (id) => void told.push(id) }
   const [last, ...first] = all.toReversed()

@@ -26,14 +26,19 @@ export function keepAtHand(row: ActionRow, order: Order): void {
 
 /** Rows whose devices are still to be told, for each gateway; who came first is told first, whichever write it was. */
 const lines = new WeakMap<Devices, ActionRow[]>()
+/** Of which actions {@link sendOut} has told since the last time that was forgotten, and since the time before. */
+const told = new WeakMap<Pick<Devices, 'nudge'>, { before: Set<ActionId>; lately: Set<ActionId> }>()
 /** So many are told before whatever else waits in this process has its turn. */
 const toldAtOnce = 128
 
 /** Tells the devices of rows that were queued in a write; to be called when it has happened. */
 export function sendOut(devices: Devices, rows: readonly ActionRow[]): void {
+  const all = rows.filter((row) => row.status === 'queued')
+  const known = told.get(devices) ?? { before: new Set(), lately: new Set() }
+  told.set(devices, known)
+  for (const row of all) known.lately.add(row.id)
   const line = lines.get(devices)
-  if (line !== undefined) return void line.push(...rows)
-  const all = [...rows]
+  if (line !== undefined) return void line.push(...all)
   lines.set(devices, all)
   tellSome(devices, all)
 }
@@ -48,6 +53,20 @@ function tellSome(devices: Devices, line: ActionRow[]): void {
   for (const device of others) devices.nudge(device)
   if (line.length === 0) lines.delete(devices)
   else setImmediate(() => tellSome(devices, line))
+}
+
+/** Whether {@link sendOut} sees to the action: who reads of it in the events has nobody to tell. */
+export function isTold(devices: Pick<Devices, 'nudge'>, action: ActionId): boolean {
+  const known = told.get(devices)
+  return known !== undefined && (known.lately.has(action) || known.before.has(action))
+}
+
+/** To be called before all events up to now are read: what was told before the last such time was read since, and is forgotten. */
+export function forgetTold(devices: Pick<Devices, 'nudge'>): void {
+  const known = told.get(devices)
+  if (known === undefined) return
+  known.before = known.lately
+  known.lately = new Set()
 }
 
 const olderWaiting = prepare<{ device: DeviceId }, { device_id: DeviceId }>((db, slot) =>

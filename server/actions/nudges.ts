@@ -5,6 +5,7 @@ import { status } from '../../protocol/status.ts'
 import type { Devices } from '../gateway/seam.ts'
 import type { Feed } from '../live/events.ts'
 import { everything } from '../people/permissions.ts'
+import { forgetTold, isTold } from './at-hand.ts'
 
 const changed = z.object({ id: actionId, device: deviceId, status })
 
@@ -24,6 +25,7 @@ export async function startNudging(feed: Feed, devices: Pick<Devices, 'nudge'>, 
     try {
       do {
         again = false
+        forgetTold(devices)
         for (let more = true; more; ) {
           const { events, through } = await feed.after(last, everything)
           more = through > last
@@ -32,7 +34,8 @@ export async function startNudging(feed: Feed, devices: Pick<Devices, 'nudge'>, 
             // Most events tell of reports; they are not worth reading further.
             if (event.type !== 'action.changed' || !event.body.includes('"queued"')) continue
             const said = changed.safeParse(JSON.parse(event.body))
-            if (said.success && said.data.status === 'queued') devices.nudge(said.data.device, said.data.id)
+            if (!said.success || said.data.status !== 'queued' || isTold(devices, said.data.id)) continue
+            devices.nudge(said.data.device, said.data.id)
           }
         }
       } while (again)
