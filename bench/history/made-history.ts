@@ -159,10 +159,11 @@ const statusOf = (
 function fillActions(database: DatabaseSync, size: HistorySize, from: number, to: number): void {
   const last = size.actions - Math.min(1_000, size.actions >> 4)
   const turn = batchesPerTurn * apart(size)
+  const before = Number(database.prepare('select coalesce(max(rowid), 0) as last from action').get()?.['last'])
   database.exec(`begin;
     ${numbers(from, to)},
-    numbered as (select i, ${batchOf} as b, ${proofOf} as proof from n),
-    known as materialized (select i, proof, ${batchColumns(size)} from numbered),
+    numbered as (select i, ${batchOf} as b from n),
+    known as materialized (select i, ${batchColumns(size)} from numbered),
     told as materialized (select known.*, ${statusOf(last)} as status, ${id('at', 'i')} as id, ${actionOf('doing')} as action,
       iif(kind = 'undo', i - ${perTurn}, i) as origin,
       ${takesBack(`(b + ${batchesPerTurn})`)} and i + ${perTurn} < ${last} and kind = 'do' as taken_back,
@@ -175,7 +176,7 @@ function fillActions(database: DatabaseSync, size: HistorySize, from: number, to
     insert into action (id, batch_id, device_id, kind, action, params, target_kind, target_key, target_label, status, effect,
       proved_at, source, comment, requested_by, decided_by, approval_expires_at, queue_expires_at, until, created_at, decided_at,
       sent_at, delivered_at, begun_at, ended_at, cancel_requested_at, cancel_requested_by, cancel_refused_at, outcome, undo_of,
-      undone_by, on_conflict, mandate_id, revision, leaf, proof)
+      undone_by, on_conflict, mandate_id, revision)
     select id, ${id('at', 'b')}, ${deviceIdOf(`origin * 7919 % ${size.devices}`)}, kind, action, params, 'file', label, label, status,
       effect, iif(status = 'succeeded', at + 60900, null), source, comment, asked_by,
       iif(decided or status = 'rejected', 'ana', null), at + 604800000, iif(decided, at + 319200000, null), null, at,
@@ -194,8 +195,10 @@ function fillActions(database: DatabaseSync, size: HistorySize, from: number, to
           || (at + 60900) || '}'
       end,
       iif(kind = 'undo', ${id(`at - ${turn}`, `i - ${perTurn}`)}, null), iif(taken_back, ${id(`at + ${turn}`, `i + ${perTurn}`)}, null),
-      'ask', iif(decided, ${id('at', 'b')}, null), i + 1,
-      iif(decided, cast(params || id || id || kind as blob), null), iif(decided, proof, null)
+      'ask', iif(decided, ${id('at', 'b')}, null), i + 1
     from whole;
+    insert into order_share (action_id, leaf, proof)
+    select id, cast(params || id || id || kind as blob), ${proofOf}
+    from (select id, params, kind, revision - 1 as i from action where rowid > ${before} and mandate_id is not null);
     commit`)
 }

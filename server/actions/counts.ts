@@ -7,17 +7,9 @@ import { canonicalJson } from '../audit/canonical-json.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
 import type { Schema } from '../store/schema.ts'
 import { type Cursors, cursorText, type Place } from './cursor.ts'
-import {
-  type ActionReader,
-  between,
-  driverFor,
-  endOfStep,
-  isSieved,
-  type ListedRow,
-  rest,
-  type Wanted,
-} from './drivers.ts'
+import { type ActionReader, between, driverFor, endOfStep, isSieved, rest, type Wanted } from './drivers.ts'
 import { type HistoryFilter, historyFilter } from './filter.ts'
+import type { ActionRow } from './life.ts'
 import { readMatching, turnOfOthers } from './matching.ts'
 import { actionSources } from './request.ts'
 import { canBeUndone } from './undo.ts'
@@ -215,7 +207,7 @@ export async function chooseActions(
   }
 }
 
-async function contentHashes(read: Kysely<Schema>, rows: readonly ListedRow[]): Promise<ReadonlyMap<string, string>> {
+async function contentHashes(read: Kysely<Schema>, rows: readonly ActionRow[]): Promise<ReadonlyMap<string, string>> {
   const ids = [...new Set(rows.map((row) => row.batch_id))]
   if (ids.length === 0) return new Map()
   const batches = await read.selectFrom('batch').select(['id', 'content_hash']).where('id', 'in', ids).execute()

@@ -51,8 +51,9 @@ async function ordersFor(
   const rows = await store.read
     .selectFrom('action')
     .innerJoin('mandate', 'mandate.id', 'action.mandate_id')
+    .innerJoin('order_share', 'order_share.action_id', 'action.id')
     .innerJoin('device', 'device.id', 'action.device_id')
-    .select(['action.id', 'action.leaf', 'action.proof', 'mandate.body', 'mandate.key_id', 'mandate.signature'])
+    .select(['action.id', 'leaf', 'proof', 'mandate.body', 'mandate.key_id', 'mandate.signature'])
     .where('action.device_id', '=', device)
     .where(hasNotEnded)
     .where('device.status', '=', 'active')
@@ -64,11 +65,10 @@ async function ordersFor(
     .orderBy('action.revision')
     .limit(ordersAtOnce)
     .execute()
-  return rows.flatMap((row) => {
-    if (row.leaf === null || row.proof === null) return []
+  return rows.map((row) => {
     const mandate = { body: new Uint8Array(row.body), keyId: row.key_id, signature: new Uint8Array(row.signature) }
     const proof = order.shape.proof.parse(decode(row.proof))
-    return [{ action: row.id, order: { mandate, leaf: new Uint8Array(row.leaf), proof } }]
+    return { action: row.id, order: { mandate, leaf: new Uint8Array(row.leaf), proof } }
   })
 }
 

@@ -24,11 +24,8 @@ export const stepRows = 2_000
 /** The first step is short: most pages are full after it. */
 export const firstStepRows = 400
 
-/** A row without the bytes that were signed, which no list shows. */
-export type ListedRow = Omit<ActionRow, 'leaf' | 'proof'>
-
 export interface Reading {
-  readonly rows: ListedRow[]
+  readonly rows: ActionRow[]
   /** Everything before this, in the order of the list, has been looked at; null when that is everything. */
   readonly reached: Place | null
 }
@@ -118,7 +115,7 @@ export const directionOf = ({ oldestFirst }: Wanted): 'asc' | 'desc' => (oldestF
 /** The first of what was found up to an end, in their order and each once. */
 export function readingOf(
   { oldestFirst }: Wanted,
-  found: readonly ListedRow[],
+  found: readonly ActionRow[],
   end: number | null,
   limit: number,
 ): Reading {
@@ -132,43 +129,6 @@ export function readingOf(
 
 /** No id begins like this, and none comes after it. */
 const afterEveryId = '~'
-
-export const listedColumns = [
-  'id',
-  'batch_id',
-  'device_id',
-  'kind',
-  'action',
-  'params',
-  'target_kind',
-  'target_key',
-  'target_label',
-  'status',
-  'effect',
-  'proved_at',
-  'source',
-  'comment',
-  'requested_by',
-  'decided_by',
-  'approval_expires_at',
-  'queue_expires_at',
-  'until',
-  'created_at',
-  'decided_at',
-  'sent_at',
-  'delivered_at',
-  'begun_at',
-  'ended_at',
-  'cancel_requested_at',
-  'cancel_requested_by',
-  'cancel_refused_at',
-  'outcome',
-  'undo_of',
-  'undone_by',
-  'on_conflict',
-  'mandate_id',
-  'revision',
-] as const satisfies readonly (keyof ListedRow)[]
 
 /** The index of what may be in force holds nothing else. */
 const holdsEffects = (wanted: readonly string[], column: Driver['column']): boolean =>

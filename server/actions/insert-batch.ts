@@ -102,7 +102,5 @@ const nothingYet = {
   outcome: null,
   undone_by: null,
   mandate_id: null,
-  leaf: null,
-  proof: null,
   revision: 0,
 } as const

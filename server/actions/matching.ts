@@ -8,14 +8,13 @@ import {
   endOfStep,
   firstStepRows,
   isSieved,
-  type ListedRow,
-  listedColumns,
   type Reading,
   readingOf,
   rest,
   stepRows,
   type Wanted,
 } from './drivers.ts'
+import type { ActionRow } from './life.ts'
 import { finderFor, readFound } from './searching.ts'
 
 /**
@@ -39,7 +38,7 @@ export async function readMatching(
   const { driver, end } = await driverFor(reader, wanted, after, firstStepRows)
   const few = driver.column !== null && end === null
   const finder = few ? null : await finderFor(reader, wanted)
-  const rows: ListedRow[] = []
+  const rows: ActionRow[] = []
   let reached = after
   for (let step = 0; step < mostSteps; step++) {
     if (step > 0) await turnOfOthers()
@@ -77,11 +76,11 @@ async function readStep(
 ): Promise<Reading> {
   const sieved = isSieved(reader, wanted, driver)
   const end = !sieved ? null : known === undefined ? await endOfStep(reader, wanted, driver, after, rows) : known
-  const found: ListedRow[] = []
+  const found: ActionRow[] = []
   for (const range of driver.ranges) {
     const rows = await reader.seen
       .selectFrom('action')
-      .select(listedColumns)
+      .selectAll()
       .where(range)
       .where((it) => it.and([...between(wanted, after, end), ...rest(it, wanted, driver)]))
       .orderBy('created_at', directionOf(wanted))

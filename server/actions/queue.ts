@@ -45,18 +45,17 @@ export async function queue(
   const made =
     first.length === 0 ? null : await signMandate(deps, transaction, { batch, rows: first, decidedBy, at, expiresAt })
   const placeOf = new Map(first.map((row, index) => [row.id, index]))
-  const placeIn = (id: ActionId) => placeOf.get(id) ?? -1
   const sent = atOnce ? await sendableAtOnce(deps, transaction, first) : new Set<ActionId>()
   const { moved } = await moveMany(
     deps,
     transaction,
     ready.map(({ row, approvers }) => {
-      const share = made?.shares[placeIn(row.id)]
+      const signed = made !== null && !held.has(row.id)
       return {
         row,
         event: { kind: 'approve' },
         set: {
-          ...(share && { ...share, queue_expires_at: expiresAt }),
+          ...(signed ? { mandate_id: made.id, queue_expires_at: expiresAt } : {}),
           ...(sent.has(row.id) ? { sent_at: at } : {}),
           decided_by: approvers.join(', '),
           decided_at: at,
@@ -73,9 +72,8 @@ export async function queue(
     await deps.audit.append(transaction, { actor: 'server', kind: 'action.sent', body: { actions } })
   }
   for (const row of moved) {
-    const [share, proof] = [made?.shares[placeIn(row.id)], made?.proofs[placeIn(row.id)]]
-    if (made === null || share === undefined || proof === undefined || !sent.has(row.id)) continue
-    keepAtHand(row, { mandate: made.mandate, leaf: share.leaf, proof: { ...proof, path: [...proof.path] } })
+    const order = made?.orders[placeOf.get(row.id) ?? -1]
+    if (order !== undefined && sent.has(row.id)) keepAtHand(row, order)
   }
   await supersede(deps, transaction, moved)
   return moved

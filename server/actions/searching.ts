@@ -11,8 +11,6 @@ import {
   contains,
   type Driver,
   endOfStep,
-  type ListedRow,
-  listedColumns,
   type Reading,
   readingOf,
   rest,
@@ -20,6 +18,7 @@ import {
   type Wanted,
 } from './drivers.ts'
 import { endOfTime } from './filter.ts'
+import type { ActionRow } from './life.ts'
 
 /** What the text index and the names of devices say about a text; the other filters stay to be looked at. */
 export interface Finder {
@@ -66,17 +65,17 @@ export async function readFound(
   const end = reached !== null && since !== null && reached <= since ? null : reached
   const rowsOf = (
     where: (it: ExpressionBuilder<Schema, 'action'>) => ReturnType<typeof it.and>,
-  ): Promise<ListedRow[]> =>
+  ): Promise<ActionRow[]> =>
     reader.seen
       .selectFrom('action')
-      .select(listedColumns)
+      .selectAll()
       .where(where)
       .where((it) => it.and([...between(wanted, after, end), ...rest(it, wanted, driver)]))
       .orderBy('created_at', 'desc')
       .orderBy('id', 'desc')
       .limit(limit)
       .execute()
-  const found: ListedRow[] = []
+  const found: ActionRow[] = []
   if (batches.ids.length > 0) {
     const ofBatches = (it: ExpressionBuilder<Schema, 'action'>) =>
       it.and([

@@ -2,8 +2,8 @@ import { hash } from 'node:crypto'
 import type { Selectable, Transaction } from 'kysely'
 import { encode } from '../../protocol/codec.ts'
 import { type MandateId, newId } from '../../protocol/ids.ts'
-import type { Leaf, Mandate, Signed } from '../../protocol/mandate.ts'
-import { type InclusionProof, merkleTree } from '../../protocol/merkle.ts'
+import type { Leaf, Mandate, Order } from '../../protocol/mandate.ts'
+import { merkleTree } from '../../protocol/merkle.ts'
 import type { Signer } from '../keys/signer.ts'
 import type { Settings } from '../settings.ts'
 import { insertRows } from '../store/rows.ts'
@@ -12,19 +12,10 @@ import type { ActionDeps } from './deps.ts'
 import type { ActionRow } from './life.ts'
 import { slices } from './slices.ts'
 
-/** A device's share of a signed mandate, as the row keeps it. */
-export interface Share {
-  readonly mandate_id: MandateId
-  readonly leaf: Uint8Array<ArrayBuffer>
-  readonly proof: Uint8Array
-}
-
 export interface SignedMandate {
   readonly id: MandateId
-  readonly mandate: Signed
-  /** In the order of the rows. */
-  readonly shares: readonly Share[]
-  readonly proofs: readonly InclusionProof[]
+  /** For each row, in their order. */
+  readonly orders: readonly Order[]
 }
 
 const day = 86_400_000
@@ -69,15 +60,26 @@ export async function signMandate(
   const signed = keys.mandate().sign('mandate', encode(mandate))
   const { body, keyId, signature } = signed
   await insertRows(transaction, 'mandate', [{ id, body, key_id: keyId, signature, created_at: at }])
-  const shares: Share[] = []
+  const orders: Order[] = []
   for await (const some of slices(proofs)) {
-    for (const proof of some) {
-      const leaf = leaves[proof.index]
-      if (leaf === undefined) throw new Error('a proof without its leaf')
-      shares.push({ mandate_id: id, leaf, proof: encode({ ...proof, path: [...proof.path] }) })
-    }
+    const shares = some.map((it) => {
+      const [row, leaf] = [rows[it.index], leaves[it.index]]
+      if (row === undefined || leaf === undefined) throw new Error('a proof without its leaf')
+      const proof = { ...it, path: [...it.path] }
+      orders.push({ mandate: signed, leaf, proof })
+      return { action_id: row.id, leaf, proof: encode(proof) }
+    })
+    await insertRows(transaction, 'order_share', shares)
   }
-  return { id, mandate: signed, shares, proofs }
+  return { id, orders }
+}
+
+/** Takes back what was signed for these rows: none of it has left. */
+export async function unsign(transaction: Transaction<Schema>, rows: readonly ActionRow[]): Promise<void> {
+  for await (const some of slices(rows)) {
+    const ids = some.map((row) => row.id)
+    await transaction.deleteFrom('order_share').where('action_id', 'in', ids).execute()
+  }
 }
 
 /** Signs the very same bytes with the next key, for orders that no device has confirmed: their old key is about to be retired (TRU4). */

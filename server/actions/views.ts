@@ -8,7 +8,7 @@ import { verdict } from '../decisions/automation.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
 import { prepare } from '../store/prepared.ts'
 import type { Schema } from '../store/schema.ts'
-import type { ListedRow } from './drivers.ts'
+import type { ActionRow } from './life.ts'
 import { actionSources } from './request.ts'
 import { canBeUndone } from './undo.ts'
 
@@ -78,7 +78,7 @@ const devicesIn = (db: Kysely<Schema>) =>
 const batchesIn = (db: Kysely<Schema>) => db.selectFrom('batch').select(['id', 'content_hash'])
 
 /** Views of the rows, in their order; looks up what stands in other tables, as far as the reader sees it. */
-export async function viewActions(db: Kysely<Schema>, rows: readonly ListedRow[]): Promise<ActionView[]> {
+export async function viewActions(db: Kysely<Schema>, rows: readonly ActionRow[]): Promise<ActionView[]> {
   if (rows.length === 0) return []
   const devices = await devicesIn(db)
     .where('device.id', 'in', [...new Set(rows.map((row) => row.device_id))])
@@ -97,7 +97,7 @@ const batchOf = prepare<{ id: BatchId }, Around['batches'][number]>((db, slot) =
 )
 
 /** Views of rows that a write has made or changed for somebody who sees them. */
-export async function viewChanged(transaction: Transaction<Schema>, rows: readonly ListedRow[]): Promise<ActionView[]> {
+export async function viewChanged(transaction: Transaction<Schema>, rows: readonly ActionRow[]): Promise<ActionView[]> {
   const inputs = <Id>(ids: readonly Id[]) => [...new Set(ids)].map((id) => ({ id }))
   const devices = await deviceOf.many(transaction, inputs(rows.map((row) => row.device_id)))
   const batches = await batchOf.many(transaction, inputs(rows.map((row) => row.batch_id)))
@@ -106,7 +106,7 @@ export async function viewChanged(transaction: Transaction<Schema>, rows: readon
 
 async function viewAll(
   db: Kysely<Schema>,
-  rows: readonly ListedRow[],
+  rows: readonly ActionRow[],
   { devices, batches }: Around,
 ): Promise<ActionView[]> {
   const automated = rows.filter((row) => row.source === 'automated-device-action').map((row) => row.id)
@@ -139,7 +139,7 @@ async function viewAll(
 }
 
 function viewOf(
-  row: ListedRow,
+  row: ActionRow,
   { device, contentHash, cause }: Pick<ActionView, 'device' | 'contentHash' | 'cause'>,
 ): ActionView {
   const spec = specOf(row.action)
@@ -182,12 +182,12 @@ function viewOf(
   }
 }
 
-function expiryOf(row: ListedRow): number | null {
+function expiryOf(row: ActionRow): number | null {
   if (row.status === 'pending-approval') return row.approval_expires_at
   return row.status === 'queued' ? row.queue_expires_at : null
 }
 
-function cancelOf(row: ListedRow): ActionView['cancel'] {
+function cancelOf(row: ActionRow): ActionView['cancel'] {
   if (row.cancel_requested_at === null) return null
   const asked = { at: row.cancel_requested_at, by: row.cancel_requested_by ?? '' }
   if (row.status === 'cancelled') return { ...asked, answer: 'cancelled' }

@@ -6,7 +6,7 @@ import { withdrawAll } from '../actions/cancel.ts'
 import { contentHash } from '../actions/content-hash.ts'
 import type { ActionDeps } from '../actions/deps.ts'
 import { type ActionRow, touchActions } from '../actions/life.ts'
-import { queueExpiry, signMandate } from '../actions/sign.ts'
+import { queueExpiry, signMandate, unsign } from '../actions/sign.ts'
 import { appendEvents } from '../live/feed.ts'
 import { actorOf, type Caller } from '../people/permissions.ts'
 import { seenBy } from '../people/scope.ts'
@@ -125,7 +125,11 @@ async function halt(
 ): Promise<void> {
   await change(deps, transaction, rollout, { state: 'halted', halted_at: deps.source.nowMs(), reason }, 'server')
   const unsent = members.filter(({ row }) => row.status === 'queued' && row.sent_at === null && row.mandate_id !== null)
-  const set = { mandate_id: null, leaf: null, proof: null, queue_expires_at: null }
+  await unsign(
+    transaction,
+    unsent.map((it) => it.row),
+  )
+  const set = { mandate_id: null, queue_expires_at: null }
   await touchActions(
     deps,
     transaction,
@@ -157,11 +161,12 @@ async function release(
   const at = deps.source.nowMs()
   const expiresAt = queueExpiry(at, rows[0]?.until ?? null, await readSettings(transaction))
   const decidedBy = [...new Set(rows.flatMap((row) => row.decided_by?.split(', ') ?? []))]
-  const { shares } = await signMandate(deps, transaction, { batch, rows, decidedBy, at, expiresAt })
+  const { id } = await signMandate(deps, transaction, { batch, rows, decidedBy, at, expiresAt })
+  const set = { mandate_id: id, queue_expires_at: expiresAt }
   await touchActions(
     deps,
     transaction,
-    rows.map((row, index) => ({ row, set: { ...shares[index], queue_expires_at: expiresAt } })),
+    rows.map((row) => ({ row, set })),
   )
 }
 

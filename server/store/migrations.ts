@@ -4,6 +4,7 @@ import { collectedTable } from './collected-migration.ts'
 import { decidingTables } from './deciding-migration.ts'
 import { type BytesType, defineTables } from './define-tables.ts'
 import { leanIndexes } from './lean-indexes-migration.ts'
+import { orderShare } from './order-share-migration.ts'
 import { outboundTables } from './outbound-migration.ts'
 import { permissionRename } from './permission-rename-migration.ts'
 import { preferenceTable } from './preference-migration.ts'
@@ -34,6 +35,7 @@ export async function migrate(database: Kysely<Schema>, bytes: BytesType): Promi
         '0011-collected': collectedTable(bytes),
         '0012-lean-indexes': leanIndexes,
         '0013-report-place': reportPlace,
+        '0014-order-share': orderShare(bytes),
       }),
     },
   })

@@ -18,6 +18,7 @@ export interface Schema extends DecidingSchema, OutboundSchema, VaultSchema {
   break_glass: BreakGlassTable
   batch: BatchTable
   action: ActionTable
+  order_share: OrderShareTable
   mandate: MandateTable
   mandate_key: MandateKeyTable
   approval: ApprovalTable
@@ -163,11 +164,16 @@ export interface ActionTable {
   undone_by: ActionId | null
   on_conflict: 'ask' | 'beside' | 'replace'
   mandate_id: MandateId | null
-  /** The signed leaf of this device, and the Merkle proof for it as encoded by the codec. */
-  leaf: Uint8Array | null
-  proof: Uint8Array | null
   /** Grows with every change of any action; what listeners resume from. */
   revision: number
+}
+
+/** What an action has of its mandate; written when it is signed, and read only where its order is sent again. */
+export interface OrderShareTable {
+  action_id: ActionId
+  /** The leaf of its device, and the Merkle proof for it as encoded by the codec. */
+  leaf: Uint8Array
+  proof: Uint8Array
 }
 
 export interface MandateTable {
