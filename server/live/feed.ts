@@ -1,5 +1,5 @@
 import type { Transaction } from 'kysely'
-import { canonicalJson, type Json } from '../audit/canonical-json.ts'
+import type { Json } from '../audit/canonical-json.ts'
 import { prepare } from '../store/prepared.ts'
 import { insertRows } from '../store/rows.ts'
 import type { Schema } from '../store/schema.ts'
@@ -27,7 +27,7 @@ export async function appendEvents(
   await insertRows(
     transaction,
     'event',
-    events.map(({ type, body }, offset) => ({ id: first + offset, at, type, body: canonicalJson(body) })),
+    events.map(({ type, body }, offset) => ({ id: first + offset, at, type, body: JSON.stringify(body) })),
   )
   return first
 }

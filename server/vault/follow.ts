@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely'
 import type * as z from 'zod'
 import { catalogue } from '../../protocol/actions/index.ts'
-import { type ActionId, actionId } from '../../protocol/ids.ts'
+import { type ActionId, actionId, type DeviceId } from '../../protocol/ids.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import type { Effect } from '../../protocol/status.ts'
 import type { ActionRow } from '../actions/life.ts'
@@ -26,10 +26,13 @@ export async function followVault(transaction: Transaction<Schema>, moved: reado
       return state === null ? [] : [itemOf(row, state)]
     }),
   )
-  for (const row of moved) {
-    const ends = row.status === 'succeeded' ? endedBy(row) : null
-    if (ends !== null) await nameWhoEnded(transaction, row, ends)
-  }
+  await nameWhoEnded.many(
+    transaction,
+    moved.flatMap((row) => {
+      const ended = row.status === 'succeeded' ? endedBy(row) : null
+      return ended === null ? [] : [{ ended, device: row.device_id, by: row.id }]
+    }),
+  )
 }
 
 function stateOf(effect: Effect): VaultState | null {
@@ -97,12 +100,11 @@ function endedBy(row: ActionRow): ActionId | null {
 }
 
 /** The device tells of the deed and of the end of the item one after the other, in whatever order they are written down here. */
-async function nameWhoEnded(transaction: Transaction<Schema>, row: ActionRow, item: ActionId): Promise<void> {
-  await transaction
+const nameWhoEnded = prepare<{ ended: ActionId; device: DeviceId; by: ActionId }, unknown>((db, slot) =>
+  db
     .updateTable('vault_item')
-    .set({ gone_by: row.id })
-    .where('action_id', '=', item)
-    .where('device_id', '=', row.device_id)
-    .where('gone_by', 'is', null)
-    .execute()
-}
+    .set({ gone_by: slot('by') })
+    .where('action_id', '=', slot('ended'))
+    .where('device_id', '=', slot('device'))
+    .where('gone_by', 'is', null),
+)
