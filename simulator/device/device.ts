@@ -1,11 +1,10 @@
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { factsOf, findCapabilities } from '../../agent/facts.ts'
+import { factsOf } from '../../agent/facts.ts'
 import { modelHost } from '../../agent/host/model/host.ts'
 import { seeded } from '../../agent/host/model/seed.ts'
-import { enrol } from '../../agent/link/enrol.ts'
-import { type Identity, readIdentity } from '../../agent/link/identity.ts'
+import { readIdentity } from '../../agent/link/identity.ts'
 import { type Link, type LinkLimits, startLink } from '../../agent/link/link.ts'
 import { filePath } from '../../protocol/file-path.ts'
 import { sha256 } from '../../protocol/file-record.ts'
@@ -13,10 +12,11 @@ import type { ActionId, DeviceId } from '../../protocol/ids.ts'
 import type { DeviceFacts, InForceEntry } from '../../protocol/messages.ts'
 import type { Door } from '../network/relay.ts'
 import { type Birth, birthOf, bornAgain, changedSince } from './birth.ts'
+import { enrolled, through } from './enrolled.ts'
 import type { Failures } from './failing.ts'
 import { type Arrival, hearing } from './hearing.ts'
 import { keepMachine, readSwitchedOff } from './kept.ts'
-import { journalIn, type Life, registryOf, startLife } from './life.ts'
+import { journalIn, type Life, startLife } from './life.ts'
 import type { Profile } from './profile.ts'
 import { type Scene, sceneOf, type TargetName } from './scenery.ts'
 import { type TargetSeen, type Witness, witnessOf } from './witness.ts'
@@ -26,6 +26,8 @@ export interface Truth {
   readonly device: DeviceId
   readonly index: number
   readonly connected: boolean
+  /** What it does instead of being connected, in words; null when it is. */
+  readonly away: string | null
   readonly targets: readonly TargetSeen[]
   readonly touched: readonly { readonly id: ActionId; readonly applied: number; readonly reverted: number }[]
   readonly inForce: readonly InForceEntry[]
@@ -71,6 +73,8 @@ export interface Device {
   kill(): Promise<void>
   /** The agent is killed at the n-th commit or effect from now; it starts again after the pause. */
   killAt(event: number, pauseMs: number): void
+  /** It is not killed after all, if that was still ahead of it. */
+  spare(): void
   /** The machine sleeps: nothing comes from it any more, and nobody is told. */
   sleep(): Promise<void>
   wake(): void
@@ -218,17 +222,31 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
     await begin()
   }
 
+  const isConnected = () => link?.state().link === 'connected'
+  const away = (): string => {
+    if (life === null) return 'its agent does not run'
+    if (life.isDead()) return 'its agent is dead and about to start again'
+    if (link === null) return 'it sleeps'
+    const { link: now, since, trouble } = link.state()
+    const seconds = Math.round((scene.machine.nowMs - since) / 1_000)
+    const why = trouble === null ? '' : ` after "${trouble.detail}"`
+    return `its link is ${now} for ${seconds} s${why}${door === null ? '' : `; ${door.door.words()}`}`
+  }
+
   return {
     profile,
     id: identity.deviceId,
     scene,
     door: door?.door ?? null,
-    connected: () => link?.state().link === 'connected',
+    connected: isConnected,
     lives: () => lives,
     start: () => inTurn(begin),
     kill: () => inTurn(die),
     killAt(event, pauseMs) {
       plan = { left: event, pauseMs }
+    },
+    spare() {
+      plan = null
     },
     sleep: () =>
       inTurn(async () => {
@@ -272,7 +290,8 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
       return {
         device: identity.deviceId,
         index: profile.index,
-        connected: link?.state().link === 'connected',
+        connected: isConnected(),
+        away: isConnected() ? null : away(),
         targets: witness.targets(),
         touched: witness.touched(),
         inForce: life?.core.inForce() ?? [],
@@ -297,39 +316,5 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
       }),
   }
 }
-
-/** The identity with the door in front of the gateway. Names stay as they are, so that certificates mean what they mean. */
-const through = (door: DeviceDeps['door'], identity: Identity): Identity =>
-  door === null ? identity : { ...identity, gateway: { ...identity.gateway, port: door.port } }
-
-const enrolTries = 8
-
-/** A crowd at the door is told to wait; so it waits. */
-async function enrolled({ folder, enrolAt, token, profile }: DeviceDeps, scene: Scene): Promise<Identity> {
-  const capabilities = await findCapabilities(modelHost(scene.machine), registryOf(profile))
-  const facts = { ...bareFacts(profile, scene), capabilities }
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const { identity } = await enrol({ folder, ...enrolAt, token, facts })
-      return identity
-    } catch (failure) {
-      if (attempt === enrolTries) throw failure
-      await new Promise((resolve) => setTimeout(resolve, 250 * 2 ** attempt))
-    }
-  }
-}
-
-export const bareFacts = (profile: Profile, { machine }: Pick<Scene, 'machine'>): DeviceFacts => ({
-  platform: profile.platform,
-  osName: profile.osName,
-  osVersion: profile.osVersion,
-  hostName: profile.hostName,
-  architecture: 'x64',
-  agentVersion: profile.agentVersion,
-  bootId: machine.bootId,
-  simulated: true,
-  addresses: [],
-  capabilities: [],
-})
 
 export const stateFolderOf = (run: string, index: number): string => join(run, String(index))

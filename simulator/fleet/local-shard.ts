@@ -136,6 +136,8 @@ async function perform(device: Device, command: Command): Promise<void> {
   switch (command.what) {
     case 'kill':
       return device.kill()
+    case 'spare':
+      return device.spare()
     case 'start':
       return device.start()
     case 'sleep':

@@ -65,7 +65,7 @@ export interface MemberTarget {
 
 /** Something that happens to devices, by their indices. */
 export type Command = { readonly devices: readonly number[] } & (
-  | { readonly what: 'kill' | 'start' | 'sleep' | 'wake' | 'cut' | 'freeze' | 'hurry' }
+  | { readonly what: 'kill' | 'spare' | 'start' | 'sleep' | 'wake' | 'cut' | 'freeze' | 'hurry' }
   | { readonly what: 'kill-at'; readonly event: number; readonly pauseMs: number }
   | { readonly what: 'stall'; readonly on: boolean }
   | { readonly what: 'reach'; readonly reach: Reach }

@@ -40,6 +40,7 @@ const truth: Truth = {
   device,
   index: 0,
   connected: true,
+  away: null,
   targets: [{ name: 'dropper', inEffect: true, came: 1, went: 0, lost: 0 }],
   touched: [{ id: action, applied: 1, reverted: 0 }],
   inForce: [{ actionId: action, action: 'quarantine-file', effect: 'in-force', provedAt: 1, until: null }],
@@ -138,7 +139,9 @@ describe('[SIM1] invariants', () => {
       'every approved action has ended, with its effect or a named reason',
     )
     expect(brokenBy(world({ truth: { waitingReports: 1 } }))).toEqual(['queues are empty'])
-    expect(brokenBy(world({ truth: { connected: false } }))).toEqual(['every device is back'])
+    const asleep = world({ truth: { connected: false, away: 'it sleeps' } })
+    expect(brokenBy(asleep)).toEqual(['every device is back'])
+    expect(atRest['every device is back']?.(asleep)).toEqual([expect.stringContaining('it sleeps')])
     expect(brokenBy(world({ truth: { faults: ['boom'] } }))).toEqual(['no agent meets a fault of its own'])
   })
 })

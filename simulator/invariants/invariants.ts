@@ -136,7 +136,7 @@ export const atRest: Readonly<Record<string, Invariant<World>>> = {
   'every device is back': ({ members, truths }) =>
     honest(truths, members)
       .filter(({ truth }) => !truth.connected)
-      .map(({ truth }) => `${nameOf(truth)} is not connected`),
+      .map(({ truth }) => `${nameOf(truth)} is not connected: ${truth.away}`),
 }
 
 /**

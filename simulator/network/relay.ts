@@ -48,6 +48,8 @@ export interface Door {
   /** For this and all later connections. */
   setWeather(weather: Weather): void
   setReach(reach: Reach): void
+  /** How it stands, in words, for who looks for a device that does not come back. */
+  words(): string
   close(): void
 }
 
@@ -173,6 +175,12 @@ export async function openRelay({ random, to, atOnce = handshakesAtOnce }: Relay
         if (next === 'open') return
         turn.end()
         lock()
+      },
+      words() {
+        const lets = { open: 'lets it through', refuses: 'refuses it', swallows: 'swallows what it says' }[reach]
+        const now =
+          line !== null && !line.near.destroyed ? 'has it inside' : listening === null ? 'is locked' : 'is unlocked'
+        return `its door ${lets} and ${now}`
       },
       close() {
         closed = true

@@ -1,5 +1,7 @@
+import { hasEnded } from '../../protocol/status.ts'
 import { everyAction } from '../device/failing.ts'
 import type { TargetName } from '../device/scenery.ts'
+import type { Entry } from '../invariants/book.ts'
 import { able, act, allEnded, mend, order, pause, type Scenario, type Stage, some, undoEverything } from './stage.ts'
 
 const targets: readonly TargetName[] = ['dropper', 'tool', 'image', 'beacon', 'network']
@@ -39,13 +41,18 @@ export async function rounds(stage: Stage, minutes: number): Promise<void> {
     })
 }
 
-/** Those on which nothing stands or is under way about this target, chosen by the seed. */
+/**
+ * Those on which nothing was ever asked for about this target, or, when there are none left, nothing is under way: the same wish once more
+ * would be the same action, which somebody has decided already. Chosen by the seed.
+ */
 function free(stage: Stage, target: TargetName) {
-  const taken = new Set(
-    [...stage.book.entries.values()].filter((entry) => entry.target === target).map(({ device }) => device),
-  )
-  const rest = able(stage, target).filter(({ id }) => !taken.has(id))
-  return some(stage, rest.length > 0 ? rest : able(stage, target), 0.25)
+  const about = [...stage.book.entries.values()].filter((entry) => entry.target === target)
+  const without = (entries: readonly Entry[]) => {
+    const taken = new Set(entries.map(({ device }) => device))
+    return able(stage, target).filter(({ id }) => !taken.has(id))
+  }
+  const rest = without(about)
+  return some(stage, rest.length > 0 ? rest : without(about.filter(({ status }) => !hasEnded(status))), 0.25)
 }
 
 /** One helping of trouble for parts of the fleet. */

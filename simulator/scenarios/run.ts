@@ -11,7 +11,7 @@ import { spreadOf } from '../report/latency.ts'
 import type { Progress } from '../report/progress.ts'
 import type { Report, StepReport, Violation } from '../report/report.ts'
 import { cpuMsOf, openUsage } from '../report/usage.ts'
-import { allConnected, mend, pause, type Scenario, type Stage } from './stage.ts'
+import { allConnected, mend, order, pause, type Scenario, type Stage } from './stage.ts'
 
 export interface RunOptions {
   readonly scenario: Scenario
@@ -36,8 +36,12 @@ export interface RunOptions {
 const [leastPatienceMs, mostPatienceMs, patienceForEachMs] = [5_000, 60_000, 10]
 const sampleMs = 1_000
 const weighEverySeconds = 30
+/** Both sides agree within that when every device is there. */
 const restMs = 30_000
+/** A turn at the door and the handshake behind it, of who has waited long enough. */
+const turnMs = 25_000
 const violationsKept = 100
+const namedMost = 10
 
 /**
  * Plays a scenario and says what held. The seed decides what devices are like, who is chosen and what goes wrong; how the parts of a
@@ -63,6 +67,8 @@ export async function runScenario(options: RunOptions): Promise<Report> {
     for (const what of found.slice(0, violationsKept - violations.length))
       violations.push({ invariant, step: current, what })
   }
+  const patienceMs = Math.min(mostPatienceMs, Math.max(leastPatienceMs, options.devices * patienceForEachMs))
+  const silentMs = scenario.silentMs ?? 90_000
   const fleet = await openFleet({
     run: seed,
     devices: options.devices,
@@ -71,8 +77,8 @@ export async function runScenario(options: RunOptions): Promise<Report> {
     journal: options.journal,
     enrolAt: plane.enrolAt,
     gatewayAt: plane.gatewayAt,
-    patienceMs: Math.min(mostPatienceMs, Math.max(leastPatienceMs, options.devices * patienceForEachMs)),
-    silentMs: scenario.silentMs ?? 90_000,
+    patienceMs,
+    silentMs,
   })
   const watching = operator.watch((change) => book.changed(change, performance.timeOrigin + performance.now()))
   const sampling = startSampling({
@@ -126,7 +132,7 @@ export async function runScenario(options: RunOptions): Promise<Report> {
     async until(what, holds, timeoutMs) {
       await stage.untilNone(what, async () => ((await holds()) ? 0 : 1), timeoutMs)
     },
-    async untilNone(what, left, patience) {
+    async untilNone(what, left, patience, which) {
       let fewest = Number.POSITIVE_INFINITY
       for (let end = 0; ; await pause(50)) {
         const now = await left()
@@ -134,7 +140,9 @@ export async function runScenario(options: RunOptions): Promise<Report> {
         options.signal?.throwIfAborted()
         if (now < fewest) end = performance.now() + patience
         fewest = Math.min(fewest, now)
-        if (performance.now() > end) return note(what, [`${now} left, and none came after ${patience} ms`])
+        if (performance.now() <= end) continue
+        const named = (await which?.()) ?? []
+        return note(what, [`${now} left, and none came after ${patience} ms`, ...named.slice(0, namedMost)])
       }
     },
   }
@@ -148,8 +156,12 @@ export async function runScenario(options: RunOptions): Promise<Report> {
     const startedMs = Math.round(performance.now() - began)
     await scenario.play(stage)
     current = 'at rest'
-    await stage.step('at rest', () => mend(stage))
-    const world = await settle(stage)
+    await stage.step('at rest', async () => {
+      const honest = fleet.members().filter(({ hostile }) => hostile === null)
+      await order(stage, honest, { what: 'spare' })
+      await mend(stage)
+    })
+    const world = await settle(stage, restMs + backWithinMs(silentMs, patienceMs))
     for (const [invariant, look] of Object.entries(atRest)) note(invariant, look(world))
     if (scenario.leavesNothing) note('everything was taken back', leftOver(world))
     const fault = await auditFault(operator)
@@ -199,9 +211,15 @@ export async function runScenario(options: RunOptions): Promise<Report> {
   }
 }
 
-/** What devices and control plane say when nothing moves any more; looks again for a while as long as something does not agree. */
-async function settle({ operator, fleet, book }: Stage): Promise<World> {
-  for (const end = performance.now() + restMs; ; await pause(1_000)) {
+/**
+ * By when a device is back that believes in a connection over which nothing comes any more: until it gives that up (it looks every sixth of the
+ * time), waits as long as it ever does between two tries, and has had its turn. No device of a mended fleet has a reason to be away for longer.
+ */
+const backWithinMs = (silentMs: number, patienceMs: number): number => silentMs + silentMs / 6 + patienceMs + turnMs
+
+/** What devices and control plane say when nothing moves any more; looks again for so long as something does not agree. */
+async function settle({ operator, fleet, book }: Stage, withinMs: number): Promise<World> {
+  for (const end = performance.now() + withinMs; ; await pause(1_000)) {
     const rows = await ownRows(operator, new Set(book.entries.keys()))
     const members = fleet.members()
     const ids = new Set(members.map(({ id }) => id))

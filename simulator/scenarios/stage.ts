@@ -27,8 +27,16 @@ export interface Stage {
   step(name: string, work: () => Promise<void>): Promise<void>
   /** Waits until it is so. After the time it is a broken invariant, and the run goes on. */
   until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs: number): Promise<void>
-  /** Waits until none is left. Patience begins anew whenever fewer are left than ever before, so that a busy machine only takes longer. */
-  untilNone(what: string, left: () => number | Promise<number>, patienceMs: number): Promise<void>
+  /**
+   * Waits until none is left. Patience begins anew whenever fewer are left than ever before, so that a busy machine only takes longer.
+   * @param which names those that are left when patience is over
+   */
+  untilNone(
+    what: string,
+    left: () => number | Promise<number>,
+    patienceMs: number,
+    which?: () => Promise<readonly string[]>,
+  ): Promise<void>
   /** Says that something is not as it should be. */
   broken(what: string): void
 }
@@ -175,5 +183,9 @@ export async function mend(stage: Stage): Promise<void> {
 export const allConnected = ({ fleet, untilNone }: Stage): Promise<void> => {
   const expected = fleet.members().filter(({ hostile }) => hostile === null).length
   const absent = async () => expected - (await fleet.counts()).connected
-  return untilNone(`${expected} devices connect`, absent, 60_000 + expected * 60)
+  const which = async () =>
+    (await fleet.truths({ changes: false })).flatMap(({ index, away }) =>
+      away === null ? [] : [`device ${index}: ${away}`],
+    )
+  return untilNone(`${expected} devices connect`, absent, 60_000 + expected * 60, which)
 }
