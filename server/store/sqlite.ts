@@ -2,9 +2,10 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { CompiledQuery, Kysely, SqliteDialect, type Transaction } from 'kysely'
+import { CompiledQuery, Kysely, type Transaction } from 'kysely'
 import { RecourseError } from '../../protocol/errors.ts'
 import { type Checkpoints, keepCheckpoints } from './checkpoints.ts'
+import { EvenListsDialect } from './even-lists.ts'
 import { migrate } from './migrations.ts'
 import { ManyRuns } from './prepared.ts'
 import type { Schema } from './schema.ts'
@@ -187,7 +188,7 @@ function open(file: string, readOnly: boolean): DatabaseSync {
 }
 
 const over = (database: DatabaseSync): Kysely<Schema> =>
-  new Kysely<Schema>({ dialect: new SqliteDialect({ database: adapt(database) }) })
+  new Kysely<Schema>({ dialect: new EvenListsDialect({ database: adapt(database) }) })
 
 const preparedLimit = 500
 
