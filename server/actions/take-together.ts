@@ -28,6 +28,8 @@ export function takeTogether(deps: ActionDeps): Actions['take'] {
   const work = async () => {
     working = true
     while (waiting.length > 0) {
+      // Nobody waits for an answer to a report: what else arrives in this turn of the event loop shares the write.
+      await new Promise((resolve) => setImmediate(resolve))
       let some: Waiting[] = []
       let told: Told[] = []
       try {

@@ -81,11 +81,17 @@ function storeOver({ writer, read, checkpoints, release }: Opened, groupSize: nu
   const inside = new AsyncLocalStorage<{ running: boolean }>()
   let working: Promise<void> | null = null
   let closed = false
+  /** The turn of the event loop that is going on has had its commit. */
+  let committed = false
 
   const work = async () => {
     while (queue.length > 0) {
-      // One turn of the event loop lets everything that has just arrived share the commit; it is no wait.
-      await new Promise((resolve) => setImmediate(resolve))
+      // Who comes to an idle store goes at once; everything that arrives behind it in the same turn shares the next commit.
+      if (committed) await new Promise((resolve) => setImmediate(resolve))
+      committed = true
+      setImmediate(() => {
+        committed = false
+      })
       await commitGroup()
       await checkpoints.committed()
     }
