@@ -24,3 +24,20 @@ export class Allowance {
     return this.#left >= 0 ? 0 : (-this.#left / perSecond) * 1_000
   }
 }
+
+/** All that one connection may do, by kind. A bucket nobody has taken from is full, so it is made when somebody does. */
+export class Allowances<Kind extends string> {
+  readonly #rates: Readonly<Record<Kind, Rate>>
+  readonly #made: { [kind in Kind]?: Allowance } = {}
+
+  constructor(rates: Readonly<Record<Kind, Rate>>) {
+    this.#rates = rates
+  }
+
+  /** As {@link Allowance.spend}. */
+  spend(kind: Kind, amount: number, atMs: number): number {
+    const allowance = this.#made[kind] ?? new Allowance(this.#rates[kind], atMs)
+    this.#made[kind] = allowance
+    return allowance.spend(amount, atMs)
+  }
+}

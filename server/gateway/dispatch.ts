@@ -19,8 +19,8 @@ export interface DispatchDeps {
   readonly actions: Pick<Actions, 'ordersFor' | 'sending'>
   readonly limits: GatewayLimits
   monotonicMs(): number
-  /** Puts an order on the wire; resolves when the device has room for more, false when the connection is gone. */
-  send(order: Order): Promise<boolean>
+  /** Puts an order on the wire; answers when the device has room for more, mostly at once, false when the connection is gone. */
+  send(order: Order): boolean | Promise<boolean>
   failed(failure: unknown): void
 }
 
@@ -108,7 +108,10 @@ export class Dispatch {
         if (next === undefined) break
         if (this.#inFlight.has(next.action)) continue
         if (this.#more || this.#inFlight.size >= this.#deps.limits.ordersInFlight) this.#again = true
-        else if (!(await this.#put(next.action, next.order))) return
+        else {
+          const put = this.#put(next.action, next.order)
+          if (!(put === true || (await put))) return
+        }
       }
     } catch (failure) {
       this.#deps.failed(failure)
@@ -119,7 +122,7 @@ export class Dispatch {
   }
 
   /** False when the connection is gone. */
-  #put(action: ActionId, order: Order): Promise<boolean> {
+  #put(action: ActionId, order: Order): boolean | Promise<boolean> {
     this.#inFlight.set(action, this.#deps.monotonicMs())
     return this.#deps.send(order)
   }

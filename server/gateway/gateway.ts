@@ -11,6 +11,8 @@ import { type DeviceId, deviceId } from '../../protocol/ids.ts'
 import type { Authority, ServerCertificate } from '../devices/ca.ts'
 import type { Desk } from './desk.ts'
 import { backlog, secureOptions, ticketKeysFor } from './handshake.ts'
+import type { SharedRoom } from './intake.ts'
+import { LateWord } from './late-word.ts'
 import type { Peer } from './peer.ts'
 import type { Actions, Contents, Devices } from './seam.ts'
 import { Session } from './session.ts'
@@ -62,7 +64,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   const open = new Map<DeviceId, Session>()
   const all = new Set<Session>()
   const refused = new Set<DeviceId>()
-  const room = { waitingBytes: 0 }
+  const room: SharedRoom = { waitingBytes: 0, owing: new LateWord() }
   const wheel = new Wheel<Session>(limits.tickMs, monotonicMs())
   let refusedHandshakes = 0
 
@@ -156,6 +158,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   const ticking = setInterval(() => {
     for (const session of wheel.advance(monotonicMs())) session.look()
   }, limits.tickMs)
+  const acknowledging = setInterval(() => room.owing.turn(), limits.acknowledgeEveryMs)
   let flushes = 0
   const seen = setInterval(() => {
     // While a device is connected that says more than the row; this is for what a crash would forget.
@@ -189,6 +192,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     refresh: rebuild,
     async close() {
       clearInterval(ticking)
+      clearInterval(acknowledging)
       clearInterval(seen)
       const ended = new Promise<void>((resolve) => {
         server.close(() => resolve())

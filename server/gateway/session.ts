@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
 import { type Closing, closing } from '../../protocol/closing.ts'
-import { encode } from '../../protocol/codec.ts'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { ActionId } from '../../protocol/ids.ts'
 import type { Order, Signed } from '../../protocol/mandate.ts'
@@ -9,10 +8,11 @@ import type { DeviceMessage, ServerMessage } from '../../protocol/messages.ts'
 import type { Preview } from '../../protocol/outcome.ts'
 import { agreeOn } from '../../protocol/version.ts'
 import type { Admitted } from '../devices/devices.ts'
-import { Allowance } from './allowance.ts'
+import { Allowances } from './allowance.ts'
 import { ContentLine } from './content-line.ts'
 import { Dispatch } from './dispatch.ts'
 import { Intake } from './intake.ts'
+import { Outgoing } from './outgoing.ts'
 import type { Peer } from './peer.ts'
 import { Previews } from './previews.ts'
 import { readFrame } from './read-frame.ts'
@@ -31,22 +31,17 @@ export class Session {
   readonly peer: Peer
   readonly #deps: SessionDeps
   readonly #socket: WebSocket
-  readonly #stream: Duplex
+  readonly #outgoing: Outgoing
   #phase: 'expecting-hello' | 'admitting' | 'open' | 'ending' = 'expecting-hello'
   #openedAt: number
   #heardAt: number
-  /** Since when more than the device may leave unread has been lying there; null when it reads. */
-  #slowSince: number | null = null
   /** Until when it is not read from because it sends too fast. */
   #heldUntil = 0
   #malformed = 0
   #grantAt = Number.POSITIVE_INFINITY
   /** Agreed on at the hello. */
   #protocol = 1
-  #others: Allowance
-  #bytes: Allowance
-  #reports: Allowance
-  #renewals: Allowance
+  readonly #allowances: Allowances<'others' | 'bytes' | 'reports' | 'renewals'>
   #intake: Intake | null = null
   #dispatch: Dispatch | null = null
   /** These two are made with the first question and the first piece of a file; most connections never see one. */
@@ -56,22 +51,19 @@ export class Session {
   constructor(deps: SessionDeps, socket: WebSocket, stream: Duplex, peer: Peer) {
     this.#deps = deps
     this.#socket = socket
-    this.#stream = stream
+    this.#outgoing = new Outgoing(socket, stream, deps)
     this.peer = peer
     const now = deps.monotonicMs()
     this.#openedAt = now
     this.#heardAt = now
-    this.#others = new Allowance(deps.limits.others, now)
-    this.#bytes = new Allowance(deps.limits.bytes, now)
-    this.#reports = new Allowance(deps.limits.reports, now)
-    this.#renewals = new Allowance(deps.limits.renewals, now)
+    this.#allowances = new Allowances<'others' | 'bytes' | 'reports' | 'renewals'>(deps.limits)
     socket.on('message', (data, isBinary) => this.#frame(data, isBinary))
     socket.on('pong', () => {
       this.#heardAt = deps.monotonicMs()
     })
     socket.on('ping', () => {
       this.#heardAt = deps.monotonicMs()
-      this.#spend(this.#others, 1)
+      this.#spend('others')
     })
     socket.on('close', () => this.#gone())
     // A frame above the limit arrives here; the library has already answered with close code 1009.
@@ -84,14 +76,8 @@ export class Session {
   }
 
   /** False when the connection is not there (any more). */
-  send(message: ServerMessage, flushed?: (failure?: Error | null) => void): boolean {
-    if (this.#socket.readyState !== this.#socket.OPEN) return false
-    this.#socket.send(encode(message), (failure) => {
-      if (this.#socket.bufferedAmount <= this.#deps.limits.sendBufferBytes) this.#slowSince = null
-      flushed?.(failure)
-    })
-    if (this.#socket.bufferedAmount > this.#deps.limits.sendBufferBytes) this.#slowSince ??= this.#deps.monotonicMs()
-    return true
+  send(message: ServerMessage): boolean {
+    return this.#outgoing.send(message)
   }
 
   nudge(about?: ActionId): void {
@@ -138,7 +124,7 @@ export class Session {
     const quietMs = now - this.#heardAt
     // Who is not read from cannot be heard.
     if (quietMs >= limits.silentAfterMs && !this.#socket.isPaused) return this.#socket.terminate()
-    if (this.#slowSince !== null && now - this.#slowSince >= limits.slowAfterMs) return this.#socket.terminate()
+    if (this.#outgoing.isSlow(now)) return this.#socket.terminate()
     if (this.peer.notAfter <= nowMs()) return this.end('expired')
     if (now - this.#grantAt >= limits.grantEveryMs) this.#giveGrant()
     this.#dispatch?.look()
@@ -156,14 +142,14 @@ export class Session {
     if (this.#phase === 'ending') return
     this.#heardAt = this.#deps.monotonicMs()
     if (!isBinary || !Buffer.isBuffer(data)) return this.#cannotRead('frame_malformed', '')
-    this.#holdFor(this.#bytes.spend(data.length, this.#heardAt))
+    this.#holdFor(this.#allowances.spend('bytes', data.length, this.#heardAt))
     const read = readFrame(data)
     switch (read.kind) {
       case 'message':
         return this.#message(read.message, data.length)
       case 'unknown':
         // A newer agent may say more than is understood here; it is told, and goes on (TRU6).
-        if (this.#spend(this.#others, 1)) this.send({ type: 'trouble', code: 'message_unknown', about: read.type })
+        if (this.#spend('others')) this.send({ type: 'trouble', code: 'message_unknown', about: read.type })
         return
       case 'unreadable':
         return this.#cannotRead(read.code, read.about)
@@ -178,18 +164,18 @@ export class Session {
       return
     }
     if (this.#phase !== 'open') return this.#cannotRead('message_malformed', message.type)
-    if (message.type !== 'report' && message.type !== 'content' && !this.#spend(this.#others, 1)) return
+    if (message.type !== 'report' && message.type !== 'content' && !this.#spend('others')) return
     switch (message.type) {
       case 'report':
         return this.#report(message, bytes)
       case 'content':
         this.#contents ??= new ContentLine(this.#deps.contents, this.peer.device, this, (it) => this.#fault(it))
         if (!this.#contents.offer(message)) return this.end('flooded', 'flooded')
-        return this.#holdFor(this.#reports.spend(1, this.#heardAt))
+        return this.#holdFor(this.#allowances.spend('reports', 1, this.#heardAt))
       case 'preview':
         return this.#previews?.answer(message.request, message.preview)
       case 'renew':
-        if (this.#spend(this.#renewals, 1)) this.#renew(message.csr).catch((failure: unknown) => this.#fault(failure))
+        if (this.#spend('renewals')) this.#renew(message.csr).catch((failure: unknown) => this.#fault(failure))
         return
       case 'facts':
         this.#deps.desk.takeFacts(this.peer.device, message.facts, null).catch((it: unknown) => this.#fault(it))
@@ -220,8 +206,8 @@ export class Session {
         actions,
         limits,
         room,
-        stored: (sequence, reports) => {
-          this.send({ type: 'stored', sequence })
+        acknowledge: (sequence) => this.send({ type: 'stored', sequence }),
+        stored: (reports) => {
           this.#dispatch?.confirm(reports)
           // A code was used up on the device: it gets another one at once.
           if (reports.some((it) => it.kind === 'effect' && it.cause === 'break-glass')) this.#giveGrant()
@@ -238,13 +224,11 @@ export class Session {
       limits,
       monotonicMs,
       failed,
-      send: (order) => this.#sendOrder(order),
+      send: (order) => this.#outgoing.order(order),
     })
     this.#phase = 'open'
     this.#deps.opened(this)
-    // What is said in this turn leaves in one piece: a storm of connections is made of calls to the system.
-    this.#stream.cork()
-    setImmediate(() => this.#stream.uncork())
+    this.#outgoing.together()
     this.send({ type: 'welcome', protocol, stored, at: nowMs() })
     desk.presence.seen(device)
     this.#heartbeat()
@@ -270,12 +254,12 @@ export class Session {
     const offered = this.#intake?.offer(sequence, report, bytes)
     switch (offered) {
       case 'taken':
-        this.#holdFor(this.#reports.spend(1, this.#heardAt))
+        this.#holdFor(this.#allowances.spend('reports', 1, this.#heardAt))
         return this.#readOrHold()
       case 'too-many':
         return this.end('flooded', 'flooded')
       case 'seen-before':
-        this.#spend(this.#others, 1)
+        this.#spend('others')
         return
       case 'out-of-order':
       case undefined:
@@ -289,17 +273,9 @@ export class Session {
     else this.send({ type: 'certificate', pem: renewed.pem })
   }
 
-  async #sendOrder(order: Extract<ServerMessage, { type: 'order' }>['order']): Promise<boolean> {
-    return new Promise((resolve) => {
-      const sent = this.send({ type: 'order', order }, (failure) => resolve(failure === undefined || failure === null))
-      if (!sent) resolve(false)
-      else if (this.#socket.bufferedAmount <= this.#deps.limits.sendBufferBytes) resolve(true)
-    })
-  }
-
   /** False when that was too much: the connection ends. */
-  #spend(allowance: Allowance, amount: number): boolean {
-    if (allowance.spend(amount, this.#deps.monotonicMs()) === 0) return true
+  #spend(kind: 'others' | 'renewals'): boolean {
+    if (this.#allowances.spend(kind, 1, this.#deps.monotonicMs()) === 0) return true
     this.end('flooded', 'flooded')
     return false
   }

@@ -19,6 +19,8 @@ export interface GatewayLimits {
   readonly reportsPerBatch: number
   /** Reports that a device may have on their way; more than that is a flood. */
   readonly reportsWaiting: number
+  /** That an order arrived or was begun is acknowledged within twice so long, if nothing else is before. */
+  readonly acknowledgeEveryMs: number
   /** Bytes of reports that wait for the store before the device is no longer read: for one device, and for all. */
   readonly waitingBytes: number
   readonly waitingBytesOfAll: number
@@ -48,6 +50,7 @@ export const defaultLimits: GatewayLimits = {
   confirmWithinMs: 60_000,
   reportsPerBatch: 256,
   reportsWaiting: 1_024,
+  acknowledgeEveryMs: 2_000,
   waitingBytes: 2 * mebibyte,
   waitingBytesOfAll: 256 * mebibyte,
   reports: { burst: 5_000, perSecond: 1_000 },

@@ -130,7 +130,7 @@ export async function startPlane(options: PlaneOptions = {}) {
     monotonicMs,
     random: Math.random,
     // A machine with other things to do may leave both sides without a turn for longer than a device may take.
-    limits: { tickMs: 20, helloWithinMs: 300_000, ...options.limits },
+    limits: { tickMs: 20, acknowledgeEveryMs: 20, helloWithinMs: 300_000, ...options.limits },
   })
   settings.gateway.port = gateway.port
   const enrolServer = await startEnrolServer({
