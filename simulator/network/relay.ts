@@ -229,8 +229,11 @@ interface Passing {
 
 /** Passes one way of a connection on, each piece after its delay and never before the one in front of it. */
 function pass(from: Socket, into: Socket, { weather, random, frozen, stalled, count }: Passing): void {
+  /** In one line with one timer: timers of their own overtake each other by a millisecond, and by much more where a turn of the machine is long. */
+  const line: { readonly chunk: Buffer; readonly due: number }[] = []
   let waiting = 0
-  let lastDue = 0
+  let timer: NodeJS.Timeout | null = null
+  let ended = false
   const goOn = () => {
     if (waiting < mostWaitingBytes && !into.writableNeedDrain && !stalled()) from.resume()
   }
@@ -238,23 +241,35 @@ function pass(from: Socket, into: Socket, { weather, random, frozen, stalled, co
     if (frozen() || into.destroyed) return
     if (!into.write(chunk)) from.pause()
   }
+  const deliverDue = () => {
+    timer = null
+    for (let first = line[0]; first !== undefined && first.due <= performance.now(); first = line[0]) {
+      line.shift()
+      waiting -= first.chunk.length
+      deliver(first.chunk)
+    }
+    if (line.length > 0) return wait()
+    if (ended && !frozen()) into.end()
+    goOn()
+  }
+  const wait = () => {
+    timer ??= setTimeout(deliverDue, Math.ceil((line[0]?.due ?? 0) - performance.now()))
+  }
   into.on('drain', goOn)
   from.on('data', (chunk: Buffer) => {
     if (frozen()) return
     count(chunk.length)
     const { latencyMs, jitterMs } = weather()
-    if (latencyMs === 0 && jitterMs === 0 && waiting === 0) return deliver(chunk)
-    const now = performance.now()
-    lastDue = Math.max(lastDue, now + latencyMs + random() * jitterMs)
+    if (latencyMs === 0 && jitterMs === 0 && line.length === 0) return deliver(chunk)
+    line.push({ chunk, due: performance.now() + latencyMs + random() * jitterMs })
     waiting += chunk.length
     if (waiting >= mostWaitingBytes) from.pause()
-    setTimeout(() => {
-      waiting -= chunk.length
-      deliver(chunk)
-      goOn()
-    }, lastDue - now)
+    wait()
   })
-  from.on('end', () => frozen() || waiting > 0 || into.end())
+  from.on('end', () => {
+    ended = true
+    if (!frozen() && line.length === 0) into.end()
+  })
 }
 
 /** A way in for enrolment: every connection leaves from another address, as those of many machines do. */
