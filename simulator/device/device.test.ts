@@ -39,6 +39,21 @@ describe('[SIM1] a simulated device', () => {
     expect(new Set(all.map(({ address }) => address)).size).toBe(1_000)
   })
 
+  test('runs the services of its kind, which come up again with it', () => {
+    const profiles = Array.from({ length: 40 }, (_, index) => profileOf(7, index, linux))
+    expect(new Set(profiles.map(({ services }) => services.join())).size).toBeGreaterThan(10)
+    for (const profile of profiles) {
+      const scene = sceneOf(7, profile, now)
+      const running = () => {
+        const names = scene.machine.processTable.all().map(({ name }) => name)
+        return profile.services.filter((name) => names.includes(name))
+      }
+      expect(running()).toEqual(profile.services)
+      scene.restart()
+      expect(running()).toEqual(profile.services)
+    }
+  })
+
   test('its witness sees an effect come and go, whoever did it', () => {
     const scene = sceneOf(7, profileOf(7, 3, linux), now)
     const witness = witnessOf(scene)

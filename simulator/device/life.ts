@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { registry } from '../../agent/actions/index.ts'
 import { type Registry, unsupported } from '../../agent/core/action.ts'
 import { systemClock } from '../../agent/core/clock.ts'
@@ -15,6 +16,7 @@ import type { Capability } from '../../protocol/messages.ts'
 import { type Failures, failing } from './failing.ts'
 import type { Profile } from './profile.ts'
 import { canaryAt, controlPlaneAt, type Scene } from './scenery.ts'
+import { atSpeed } from './speed.ts'
 import type { Witness } from './witness.ts'
 
 /** Thrown inside of an agent that has been killed: nothing it still tries has an effect. */
@@ -105,7 +107,7 @@ export async function startLife(deps: LifeDeps): Promise<Life> {
     profile.platform === 'windows' ? `${scene.stateFolder}\\vault` : `${scene.stateFolder}/vault`,
   )
   const vault = await openVault({ host, folder: vaultFolder, random: (length) => randomBytes(length) })
-  const used = witness.noting(machineFails.drawing(registryOf(profile)))
+  const used = witness.noting(atSpeed(profile.slowMs, machineFails.drawing(registryOf(profile)), pause))
   const core = createCore({
     deviceId: identity.deviceId,
     host,

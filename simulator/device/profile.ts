@@ -27,6 +27,10 @@ export interface Profile {
   readonly skewMs: number
   readonly latencyMs: number
   readonly jitterMs: number
+  /** How much longer than others its processor takes to carry something out, milliseconds. */
+  readonly slowMs: number
+  /** Programs that its machine starts with, by their names. */
+  readonly services: readonly string[]
   /** How often actions fail on the machine. */
   readonly failures: Failures
   /** How often the link hands the core the same order twice, from 0 to 1. */
@@ -50,6 +54,8 @@ export interface Mix {
   /** Largest one-way latency and jitter, milliseconds; each device has a part of it. */
   readonly latencyMs: number
   readonly jitterMs: number
+  /** How slow the slowest processor is, milliseconds for each thing that is carried out; each device has a part of it. */
+  readonly slowMs: number
   readonly doubled: number
   readonly reordered: number
   readonly sites: number
@@ -65,6 +71,7 @@ export const plainMix: Mix = {
   skewMs: 0,
   latencyMs: 0,
   jitterMs: 0,
+  slowMs: 0,
   doubled: 0,
   reordered: 0,
   sites: 10,
@@ -82,6 +89,11 @@ const windowsSystems: readonly [System, ...System[]] = [
   ['Windows Server 2025', '24H2'],
 ]
 const users = ['ann', 'ben', 'chi', 'dora', 'eli', 'fay'] as const
+const services: { readonly [Kind in Profile['kind']]: readonly string[] } = {
+  server: ['sshd', 'cron', 'nginx', 'postgres', 'backup'],
+  desktop: ['cron', 'cupsd', 'bluetoothd', 'backup'],
+  laptop: ['cupsd', 'bluetoothd', 'vpn', 'powerd'],
+}
 const mostDevices = 1_000_000
 
 /** @param run the seed of the whole run */
@@ -98,6 +110,9 @@ export function profileOf(run: number, index: number, mix: Mix): Profile {
   const kind = pick(['server', 'desktop', 'laptop'] as const)
   const skew = Math.round((draw() * 2 - 1) * mix.skewMs)
   const latencyMs = draw() * mix.latencyMs
+  const jitterMs = draw() * mix.jitterMs
+  const user = pick(users)
+  const slowMs = draw() * mix.slowMs
   const isOld = platform === 'linux' && old < mix.old
   return {
     index,
@@ -114,10 +129,12 @@ export function profileOf(run: number, index: number, mix: Mix): Profile {
     site: index % mix.sites,
     skewMs: skewed < mix.skewed ? skew : 0,
     latencyMs,
-    jitterMs: draw() * mix.jitterMs,
+    jitterMs,
+    slowMs,
+    services: services[kind].filter(() => draw() < 0.7),
     failures: failing < mix.failing ? mix.failures : noAction,
     doubled: mix.doubled,
     reordered: mix.reordered,
-    user: pick(users),
+    user,
   }
 }

@@ -79,7 +79,7 @@ const imageTailAt = 65_536
 const imageContent = ({ image }: Places): Uint8Array =>
   Buffer.concat([imageHead, Buffer.alloc(imageTailAt - imageHead.length), image.tail])
 
-function layOut(machine: ModelMachine, run: number, { seed }: Profile, places: Places): void {
+function layOut(machine: ModelMachine, run: number, { seed, services }: Profile, places: Places): void {
   const { uid, home, letters, tool, image } = places
   machine.mkdir(home, { mode: 0o750, owner: uid })
   for (const { path, content } of letters) machine.writeFile(path, content, { owner: uid })
@@ -91,14 +91,17 @@ function layOut(machine: ModelMachine, run: number, { seed }: Profile, places: P
   machine.writeFile('/opt/miner/miner', `miner ${seed}`, { mode: 0o755 })
   machine.writeFile('/opt/beacon/beacon', `beacon ${seed}`, { mode: 0o755 })
   machine.writeFile('/usr/bin/shell', 'a shell', { mode: 0o755 })
+  for (const name of services) machine.writeFile(serviceAt(name), `the program of ${name}`, { mode: 0o755 })
 }
+
+const serviceAt = (name: string) => `/usr/sbin/${name}`
 
 /**
  * A machine with people's files, programs and processes on it; the same at every call with the same profile, but for its clock. With
  * `off` it is the one that was switched off, started again.
  */
 export function sceneOf(run: number, profile: Profile, now: () => number, off: SwitchedOff | null = null): Scene {
-  const { platform, user, site } = profile
+  const { platform, user, site, services } = profile
   const machine = modelMachine({ platform, seed: (profile.seed + (off?.boots ?? 0)) >>> 0, now })
   const stateFolder = statePath[platform]
   if (off === null) machine.mkdir(stateFolder, { mode: 0o700 })
@@ -120,6 +123,9 @@ export function sceneOf(run: number, profile: Profile, now: () => number, off: S
   const nobody = { pid: 0, startedAt: 0n }
   const programs = { miner: nobody, beacon: nobody }
   const startPrograms = () => {
+    // One that was switched off before there were services has none.
+    for (const name of services)
+      if (machine.exists(serviceAt(name))) machine.spawnProcess({ image: serviceAt(name), name })
     const shell = machine.spawnProcess({ image: '/usr/bin/shell', name: 'shell', owner: places.uid })
     for (const name of ['miner', 'beacon'] as const) {
       // Somebody may have taken its file away; then it does not start.

@@ -234,7 +234,8 @@ export function openOperator(url: string, { asking, deciding }: { asking: Pass; 
 const answerMs = 120_000
 const exportMs = 600_000
 
-const lostMost = 20
+/** As long as a control plane may take to start again. */
+const lostMost = 120
 const lostWaitMs = 500
 
 /** Asks once, and again for as long as it is told to wait, or nothing came back: under the same key a change happens once (API). */

@@ -253,7 +253,7 @@ function pass(from: Socket, into: Socket, { weather, random, frozen, stalled, co
     goOn()
   }
   const wait = () => {
-    timer ??= setTimeout(deliverDue, Math.ceil((line[0]?.due ?? 0) - performance.now()))
+    timer ??= setTimeout(deliverDue, Math.max(1, Math.ceil((line[0]?.due ?? 0) - performance.now())))
   }
   into.on('drain', goOn)
   from.on('data', (chunk: Buffer) => {

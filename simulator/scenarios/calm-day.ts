@@ -11,7 +11,7 @@ export const calmDay: Scenario = {
   about: 'People ask, decide, reject, cancel, undo, ask for copies and purge on a network that works.',
   needsOwnPlane: false,
   leavesNothing: true,
-  mix: { latencyMs: 5, jitterMs: 2 },
+  mix: { latencyMs: 5, jitterMs: 2, slowMs: 300 },
   async play(stage) {
     const { step, operator, book, broken, fleet } = stage
     await step('every kind of action, on some devices', async () => {

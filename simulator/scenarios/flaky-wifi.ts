@@ -14,7 +14,15 @@ export const flakyWifi: Scenario = {
   leavesNothing: true,
   minutes: 0.5,
   silentMs: 12_000,
-  mix: { latencyMs: 60, jitterMs: 60, doubled: 0.1, reordered: 0.1, failing: 0.2, failures: everyAction(0.1) },
+  mix: {
+    latencyMs: 60,
+    jitterMs: 60,
+    slowMs: 500,
+    doubled: 0.1,
+    reordered: 0.1,
+    failing: 0.2,
+    failures: everyAction(0.1),
+  },
   async play(stage) {
     await rounds(stage, stage.minutes)
     await stage.step('the weather clears', async () => {

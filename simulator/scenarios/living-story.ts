@@ -35,7 +35,7 @@ export const livingStory: Scenario = {
   needsOwnPlane: false,
   leavesNothing: false,
   minutes: 0.5,
-  mix: { latencyMs: 20, jitterMs: 10 },
+  mix: { latencyMs: 20, jitterMs: 10, slowMs: 300 },
   async play(stage) {
     const { restMs, mostActions } = stage.pace ?? brisk
     const until = Date.now() + stage.minutes * 60_000

@@ -6,7 +6,7 @@ export const restarts: Scenario = {
     'Machines lose their power with actions and undos under way: files and isolations hold, processes are other ones.',
   needsOwnPlane: false,
   leavesNothing: true,
-  mix: { latencyMs: 10, jitterMs: 10 },
+  mix: { slowMs: 200, latencyMs: 10, jitterMs: 10 },
   async play(stage) {
     const { step } = stage
     await step('a third goes down while actions are under way', async () => {

@@ -10,7 +10,15 @@ export const soak: Scenario = {
   minutes: 30,
   staysFlat: true,
   silentMs: 30_000,
-  mix: { latencyMs: 60, jitterMs: 60, doubled: 0.1, reordered: 0.1, failing: 0.1, failures: everyAction(0.1) },
+  mix: {
+    latencyMs: 60,
+    jitterMs: 60,
+    slowMs: 500,
+    doubled: 0.1,
+    reordered: 0.1,
+    failing: 0.1,
+    failures: everyAction(0.1),
+  },
   async play(stage) {
     await rounds(stage, stage.minutes)
     await stage.step('the weather clears', async () => {
