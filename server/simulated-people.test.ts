@@ -54,6 +54,12 @@ describe('[SIM1] people who are played on simulated devices', () => {
     expect((await as(decider, 'POST', '/v1/actions', quarantine(simulated))).status).toBe(403)
 
     expect((await as(asker, 'POST', '/v1/actions', quarantine(real))).status).toBe(404)
+    for (const wish of ['collect', 'purge']) {
+      const item = { items: [row?.id], comment: 'odd' }
+      // It has not been taken yet, but who may ask is looked at first.
+      expect((await as(asker, 'POST', `/v1/vault/${wish}`, item)).status).not.toBe(403)
+      expect((await as(decider, 'POST', `/v1/vault/${wish}`, item)).status).toBe(403)
+    }
     const seen = ((await as(asker, 'GET', '/v1/devices')).body['devices'] ?? []) as { id: string }[]
     expect(seen.map(({ id }) => id)).toEqual([simulated])
     for (const [method, url] of [

@@ -33,7 +33,13 @@ export const simulatedTag = 'simulated'
 const groupName = 'Simulated devices'
 const roleName = 'simulated-people'
 /** What the story of such a fleet consists of. */
-const played = ['quarantine-file', 'suspend-process', 'isolate-device'] as const satisfies readonly ActionName[]
+const played = [
+  'quarantine-file',
+  'collect-quarantined',
+  'purge-quarantine',
+  'suspend-process',
+  'isolate-device',
+] as const satisfies readonly ActionName[]
 const clients = {
   asking: { name: 'simulated-asker', scopes: ['view', ...played.map((name) => `respond:${name}` as const)] },
   deciding: { name: 'simulated-decider', scopes: ['view', ...played.map((name) => `approve:${name}` as const)] },

@@ -7,17 +7,22 @@ import { countKept, startFleet } from './start-fleet.ts'
 
 const devices = 8
 
-test('[SIM1] a small fleet lives: some actions wait for somebody, some are in force, some were taken back, alerts come in', {
-  timeout: 120_000,
+test('[SIM1] a small fleet lives: some actions wait for somebody, some are in force, some were taken back, vaults are asked for what they hold, alerts come in', {
+  timeout: 180_000,
 }, async () => {
   const { plane, operator, people, token, close } = await inProcessPlane(devices)
   const fleet = await startFleet({ ...plane, token, devices, seed: 3 })
   try {
     const failures: unknown[] = []
-    fleet.live({ url: plane.url, ...people, failed: (failure) => failures.push(failure) })
+    const pace = { restMs: () => 100, mostActions: Number.POSITIVE_INFINITY }
+    fleet.live({ url: plane.url, ...people, failed: (failure) => failures.push(failure), pace })
+    const ever = { collected: false, purged: false }
     const seen = async () => {
       const rows = await operator.actions({})
+      ever.collected ||= rows.some(({ action, status }) => action === 'collect-quarantined' && status === 'succeeded')
+      ever.purged ||= rows.some(({ effect }) => effect === 'purged')
       return {
+        ...ever,
         waiting: rows.some(({ status }) => status === 'pending-approval'),
         inForce: rows.some(({ effect }) => effect === 'in-force'),
         takenBack: rows.some(({ effect }) => effect === 'reverted'),
@@ -25,9 +30,15 @@ test('[SIM1] a small fleet lives: some actions wait for somebody, some are in fo
         failures: failures.map(String),
       }
     }
-    await expect
-      .poll(seen, { timeout: 60_000, interval: 200 })
-      .toEqual({ waiting: true, inForce: true, takenBack: true, found: true, failures: [] })
+    await expect.poll(seen, { timeout: 150_000, interval: 200 }).toEqual({
+      collected: true,
+      purged: true,
+      waiting: true,
+      inForce: true,
+      takenBack: true,
+      found: true,
+      failures: [],
+    })
     expect(fleet.members()).toHaveLength(devices)
     const { connected } = await fleet.counts()
     expect(connected).toBeGreaterThan(0)

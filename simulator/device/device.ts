@@ -281,6 +281,7 @@ export async function createDevice(deps: DeviceDeps): Promise<Device> {
       const params = scene.targets.find(({ name }) => name === target)?.params
       if (life === null || life.isDead() || params === undefined) return
       const { path, sha256 } = fileRef.parse(params)
+      if (!scene.machine.exists(path)) return
       const evidence = [{ kind: 'file' as const, path, sha256, sizeBytes: scene.machine.readFile(path).length }]
       const at = scene.machine.nowMs
       life.core.found({ kind: 'alert', alertKey: key, title, verdict, evidence, reasons: [...reasons], at })

@@ -162,7 +162,7 @@ const mayTouch = (entry: Entry | undefined, device: DeviceId): boolean =>
   entry !== undefined && entry.approved && entry.device === device
 
 /** What is about something in a vault takes nothing from its place and puts nothing back. */
-const besides: ReadonlySet<ActionName> = new Set<ActionName>(['purge-quarantine', 'collect-quarantined'])
+export const besides: ReadonlySet<ActionName> = new Set<ActionName>(['purge-quarantine', 'collect-quarantined'])
 
 /** Targets that are in no place and no list any more: what the vault held of them was destroyed. */
 function purged({ entries }: Book, rows: readonly Row[]): ReadonlySet<string> {

@@ -1,7 +1,8 @@
 import { everyAction, noAction } from '../device/failing.ts'
 import type { TargetName } from '../device/scenery.ts'
-import type { Rollout, Row } from '../fleet/operator.ts'
+import { Refused, type Rollout, type Row } from '../fleet/operator.ts'
 import type { Member } from '../fleet/shard.ts'
+import { besides } from '../invariants/invariants.ts'
 import { able, act, allEnded, approve, ask, order, type Pace, pause, type Scenario, type Stage } from './stage.ts'
 
 /**
@@ -95,13 +96,15 @@ async function happen(stage: Stage, story: Story, moment: number): Promise<void>
       ? void (await operator.reject([first], 'Seen before, harmless'))
       : approve(stage, [first], 'Go ahead')
   if (moment % haltedMoments === haltedMoments - 1) await goOn(stage, story)
-  switch (random.below(8)) {
+  switch (random.below(9)) {
     case 0:
       return laptops(stage)
     case 1:
       return alert(stage, random.below(3) === 0 ? 'suspicious' : 'malicious')
     case 2:
       return undoSome(stage, story, 1)
+    case 3:
+      return fromVault(stage, story)
   }
   const target = targets[random.below(targets.length)] ?? 'dropper'
   const busy = new Set([...pending, ...standing].map(({ device }) => device.id))
@@ -120,6 +123,26 @@ async function undoSome(stage: Stage, story: Story, count: number): Promise<void
   const undos = adopted(stage, story, await operator.undo(ids, 'Turned out to be harmless'))
   story.tell(undos)
   await approve(stage, undos, 'Put it back')
+}
+
+/** What lies in a vault is asked for to be looked at, or destroyed. */
+async function fromVault(stage: Stage, story: Story): Promise<void> {
+  const { random, operator } = stage
+  const held = adopted(stage, story, await operator.inForce()).filter(
+    ({ action, canUndo }) => action === 'quarantine-file' && canUndo,
+  )
+  const row = held[random.below(Math.max(1, held.length))]
+  if (row === undefined) return
+  const wish = random.below(4) === 0 ? 'purge' : 'collect'
+  const why = wish === 'purge' ? 'Looked at; nobody wants it back' : 'Forensics wants to see it'
+  const rows = await operator.fromVault(wish, [row.id], why).catch((failure: unknown) => {
+    // People who were let in before this was played, or from whom somebody took it, may not; the story goes on without.
+    if (failure instanceof Refused && failure.status === 403) return []
+    throw failure
+  })
+  const own = adopted(stage, story, rows)
+  story.tell(own)
+  if (random.below(3) > 0) await approve(stage, own, 'Agreed')
 }
 
 /** One goes to sleep, others wake. */
@@ -178,7 +201,8 @@ function adopted({ book, fleet }: Stage, { asker }: Story, rows: readonly Row[])
   return rows.filter((row) => {
     const member = byId.get(row.device.id)
     if (row.requestedBy !== asker || member === undefined) return false
-    const target = member.targets.find(({ action }) => action === row.action)?.name
+    // What is about something in a vault is about no target of its own; any will do.
+    const target = besides.has(row.action) ? 'tool' : member.targets.find(({ action }) => action === row.action)?.name
     if (target !== undefined) book.add(row, book.entries.get(row.undoOf ?? row.id)?.target ?? target)
     return target !== undefined
   })
