@@ -33,7 +33,7 @@ import type { PeopleDeps } from './people/deps.ts'
 import { newPasswords } from './people/passwords.ts'
 import { openSetUp } from './people/setup.ts'
 import { admitSimulatedPeople, type SimulatedPeople } from './simulated-people.ts'
-import { type Source, systemSource } from './source.ts'
+import { type Source, spreadFrom, systemSource } from './source.ts'
 import { openSqlite } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
 import { openCollected } from './vault/collected/collected.ts'
@@ -169,7 +169,7 @@ async function start(
     listen: options.gateway,
     nowMs: source.nowMs,
     monotonicMs: () => performance.now(),
-    random: () => Buffer.from(source.randomBytes(4)).readUInt32BE() / 2 ** 32,
+    random: spreadFrom(source),
   })
   gateway = opened
   closers.push(() => opened.close())

@@ -12,3 +12,17 @@ export const systemSource: Source = {
   random16: () => randomBytes(16),
   randomBytes: (length) => randomBytes(length),
 }
+
+/** Numbers from 0 up to 1, drawn many at a time: for what is only to be spread, so that not everything happens at once. */
+export function spreadFrom({ randomBytes: draw }: Pick<Source, 'randomBytes'>): () => number {
+  let drawn = new DataView(new ArrayBuffer(0))
+  let at = 0
+  return () => {
+    if (at === drawn.byteLength) {
+      drawn = new DataView(new Uint8Array(draw(4_096)).buffer)
+      at = 0
+    }
+    at += 4
+    return drawn.getUint32(at - 4) / 2 ** 32
+  }
+}

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { encode } from '../../protocol/codec.ts'
-import type { Order } from '../../protocol/mandate.ts'
+import type { Order, Signed } from '../../protocol/mandate.ts'
 import type { ServerMessage } from '../../protocol/messages.ts'
 import type { GatewayLimits } from './settings.ts'
 
@@ -13,6 +13,9 @@ import type { GatewayLimits } from './settings.ts'
 
 /** Most that a frame has before what it carries. */
 const headerBytes = 10
+
+/** Encoded once for all. */
+const keyFrames = new WeakMap<Signed, Uint8Array>()
 
 /** What is said to one device. */
 export class Outgoing {
@@ -42,11 +45,17 @@ export class Outgoing {
 
   /** False when the connection is not there (any more). */
   send(message: ServerMessage): boolean {
-    return this.put(encode(message))
+    return this.#put(encode(message))
   }
 
-  /** Sends what is encoded already, because many are told the same. */
-  put(frame: Uint8Array): boolean {
+  /** Sends a statement about a key, which everybody is sent. */
+  key(statement: Signed): boolean {
+    const frame = keyFrames.get(statement) ?? encode({ type: 'key', statement })
+    keyFrames.set(statement, frame)
+    return this.#put(frame)
+  }
+
+  #put(frame: Uint8Array): boolean {
     if (this.#socket.readyState !== this.#socket.OPEN) return false
     // To ask after each frame costs more than to make it.
     const asked = this.#socket.bufferedAmount + headerBytes + frame.length > this.#limits.sendBufferBytes

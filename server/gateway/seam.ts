@@ -48,7 +48,7 @@ export interface Actions {
   /** Cancels the device must still hear of. */
   cancelsFor(device: DeviceId): Promise<ActionId[]>
   /** Every key statement in force, oldest first; sent after each welcome and before any order, so that no order outruns its key (TRU4). */
-  keyStatements(): Promise<Signed[]>
+  keyStatements(): Promise<readonly Signed[]>
 }
 
 /** Where files go that devices were asked for (VLT7). */

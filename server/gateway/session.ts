@@ -232,7 +232,7 @@ export class Session {
     this.send({ type: 'welcome', protocol, stored, at: nowMs() })
     desk.presence.seen(device)
     this.#heartbeat()
-    for (const statement of await actions.keyStatements()) this.send({ type: 'key', statement })
+    for (const statement of await actions.keyStatements()) this.#outgoing.key(statement)
     this.#giveGrant(grant)
     await desk.takeFacts(device, hello.facts, facts)
     // Looked at after the device counts as open: an order of later than this nudges it.

@@ -1,13 +1,13 @@
 import { statSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Transaction } from 'kysely'
+import type { Selectable, Transaction } from 'kysely'
 import { encode } from '../../protocol/codec.ts'
 import { RecourseError } from '../../protocol/errors.ts'
 import type { KeyStatement, Signed } from '../../protocol/mandate.ts'
 import type { EnrolAnswer } from '../../protocol/messages.ts'
 import { readIfThere, writeSecretFile } from '../devices/key-file.ts'
 import type { Source } from '../source.ts'
-import type { Schema } from '../store/schema.ts'
+import type { MandateKeyTable, Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { type Signer, signerFrom } from './signer.ts'
 
@@ -26,8 +26,8 @@ export interface Keys {
   readonly secret: Uint8Array
   /** What a device that enrols now is to trust. */
   known(): EnrolAnswer['mandateKeys']
-  /** Every statement, oldest first. */
-  statements(): Signed[]
+  /** Every statement, oldest first; the same objects until there is another one. */
+  statements(): readonly Signed[]
   /** Makes the next mandate key, and within the same write lets the caller sign anew what waits. */
   rotate(
     within: (transaction: Transaction<Schema>, next: Signer, previousKeyId: string) => Promise<void>,
@@ -119,8 +119,10 @@ export async function openKeys({ folder, store, source, recoveryKey }: KeysOptio
   let current = await open()
   const readAll = () => store.read.selectFrom('mandate_key').selectAll().orderBy('created_at').execute()
   let rows = await readAll()
+  let statements = statementsIn(rows)
   const refresh = async () => {
     rows = await readAll()
+    statements = statementsIn(rows)
   }
 
   return {
@@ -135,12 +137,7 @@ export async function openKeys({ folder, store, source, recoveryKey }: KeysOptio
           publicKeyHex: Buffer.from(row.public_key).toString('hex'),
           recovery: row.recovery === 1,
         })),
-    statements: () =>
-      rows.flatMap(({ statement_body: body, statement_key_id: keyId, statement_signature: signature }) =>
-        body === null || keyId === null || signature === null
-          ? []
-          : [{ body: new Uint8Array(body), keyId, signature: new Uint8Array(signature) }],
-      ),
+    statements: () => statements,
     rotate: async (within) => {
       const next = make()
       let previous: Signer | null = null
@@ -176,6 +173,13 @@ const state = (by: Signer, key: Signer, rest: Pick<KeyStatement, 'recovery' | 'r
   const statement: KeyStatement = { v: 1, keyId: key.keyId, publicKey: new Uint8Array(key.publicKey), ...rest }
   return by.sign('key', encode(statement))
 }
+
+const statementsIn = (rows: readonly Selectable<MandateKeyTable>[]): Signed[] =>
+  rows.flatMap(({ statement_body: body, statement_key_id: keyId, statement_signature: signature }) =>
+    body === null || keyId === null || signature === null
+      ? []
+      : [{ body: new Uint8Array(body), keyId, signature: new Uint8Array(signature) }],
+  )
 
 const recoveryHead = 'recourse-recovery-1'
 
