@@ -82,7 +82,7 @@ export async function startFleetWorld(count: number, say: Say): Promise<FleetWor
     count,
     close,
     async open(place) {
-      const peer = startPeer(program(place), ['--expose-gc'], place === 'plane' ? asOperated : {})
+      const peer = startPeer(program(place), ['--expose-gc', ...profiled(place)], place === 'plane' ? asOperated : {})
       servers.add(peer)
       const { port } = await peer.ask(openServer, { folder })
       const atRest = async () => {
@@ -142,6 +142,12 @@ export async function startFleetWorld(count: number, say: Say): Promise<FleetWor
 
 /** The environment that docs/operating.md gives the service. */
 const asOperated = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TOP_PAD_: '0' }
+
+/** `BENCH_CPU_PROF` names the folder in which each server leaves a profile of its life. */
+const profiled = (place: string): string[] => {
+  const folder = process.env['BENCH_CPU_PROF']
+  return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${join(folder, place)}`]
+}
 
 /** A connection costs about so much in a second, for as long as it lasts. */
 const heartbeatMs = 0.02
