@@ -30,10 +30,15 @@ export interface TargetSeen {
   readonly went: number
   /** How often a restart of the machine ended it. */
   readonly lost: number
+  /**
+   * How often a restart ended a process that is to be killed. Who was about to kill it, and comes back after the restart, finds it gone, and
+   * cannot know by whom (JRN2).
+   */
+  readonly gone: number
 }
 
 export function witnessOf({ targets }: Pick<Scene, 'targets'>): Witness {
-  const seen = targets.map((target) => ({ target, inEffect: target.inEffect(), came: 0, went: 0, lost: 0 }))
+  const seen = targets.map((target) => ({ target, inEffect: target.inEffect(), came: 0, went: 0, lost: 0, gone: 0 }))
   const touched = new Map<ActionId, { applied: number; reverted: number }>()
   const note = (id: ActionId, what: 'applied' | 'reverted') => {
     const counts = touched.get(id) ?? { applied: 0, reverted: 0 }
@@ -55,6 +60,7 @@ export function witnessOf({ targets }: Pick<Scene, 'targets'>): Witness {
       for (const one of seen) {
         const now = one.target.inEffect()
         if (one.inEffect && !now) one.lost++
+        if (one.target.action === 'kill-process' && !one.inEffect) one.gone++
         one.inEffect = now
       }
     },

@@ -41,7 +41,7 @@ const truth: Truth = {
   index: 0,
   connected: true,
   away: null,
-  targets: [{ name: 'dropper', inEffect: true, came: 1, went: 0, lost: 0 }],
+  targets: [{ name: 'dropper', inEffect: true, came: 1, went: 0, lost: 0, gone: 0 }],
   touched: [{ id: action, applied: 1, reverted: 0 }],
   inForce: [{ actionId: action, action: 'quarantine-file', effect: 'in-force', provedAt: 1, until: null }],
   waitingReports: 0,
@@ -77,7 +77,7 @@ describe('[SIM1] invariants', () => {
   })
 
   test.each([0, 1])('see an effect that is listed and has ended by itself, by %i restarts', (lost) => {
-    const targets = [{ name: 'dropper' as const, inEffect: false, came: 1, went: 0, lost }]
+    const targets = [{ name: 'dropper' as const, inEffect: false, came: 1, went: 0, lost, gone: 0 }]
     expect(brokenBy(world({ truth: { targets, changed: [] } }))).toEqual([
       'what is said to be in force is in force, and nothing else is',
     ])
@@ -91,7 +91,7 @@ describe('[SIM1] invariants', () => {
   })
 
   test('see an effect that came twice', () => {
-    const targets: Truth['targets'] = [{ name: 'dropper', inEffect: true, came: 2, went: 1, lost: 0 }]
+    const targets: Truth['targets'] = [{ name: 'dropper', inEffect: true, came: 2, went: 1, lost: 0, gone: 0 }]
     expect(brokenBy(world({ truth: { targets } }))).toEqual([
       'nothing is done twice',
       'each effect happened exactly as often as it is said to have',
@@ -99,18 +99,29 @@ describe('[SIM1] invariants', () => {
   })
 
   test('allow an attempt that was denied, taken back, and begun again by the next life', () => {
-    const targets: Truth['targets'] = [{ name: 'dropper', inEffect: true, came: 2, went: 1, lost: 0 }]
+    const targets: Truth['targets'] = [{ name: 'dropper', inEffect: true, came: 2, went: 1, lost: 0, gone: 0 }]
     expect(brokenBy(world({ truth: { targets, lives: 2, denied: 1 } }))).toEqual([])
     expect(brokenBy(world({ truth: { targets, lives: 2, denied: 0 } }))).not.toEqual([])
     expect(brokenBy(world({ truth: { targets, lives: 1, denied: 1 } }))).not.toEqual([])
   })
 
   test('see a success that never happened', () => {
-    const targets: Truth['targets'] = [{ name: 'dropper', inEffect: false, came: 0, went: 0, lost: 0 }]
+    const targets: Truth['targets'] = [{ name: 'dropper', inEffect: false, came: 0, went: 0, lost: 0, gone: 0 }]
     expect(brokenBy(world({ truth: { targets, changed: [] } }))).toEqual([
       'each effect happened exactly as often as it is said to have',
       'what is said to be in force is in force, and nothing else is',
     ])
+  })
+
+  test('allow a killing that a restart of the machine came before, as often as it did', () => {
+    const killing = { row: { action: 'kill-process' as const, effect: 'none' as const }, inForce: [] }
+    const name = 'each effect happened exactly as often as it is said to have'
+    const gone = (times: number): Truth['targets'] => [
+      { name: 'dropper', inEffect: false, came: 0, went: 0, lost: 0, gone: times },
+    ]
+    const truth = { inForce: [], changed: [] }
+    expect(brokenBy(world({ ...killing, truth: { ...truth, targets: gone(1) } }))).toEqual([])
+    expect(brokenBy(world({ ...killing, truth: { ...truth, targets: gone(0) } }))).toEqual([name])
   })
 
   test('see an effect that the control plane does not list, and one that the device does not', () => {
@@ -122,7 +133,7 @@ describe('[SIM1] invariants', () => {
   test('let what was purged be in no place and on no list, and see it when it came back', () => {
     const purged = { row: { effect: 'purged' as const }, inForce: [] }
     expect(brokenBy(world({ ...purged, truth: { inForce: [] } }))).toEqual([])
-    const back: Truth['targets'] = [{ name: 'dropper', inEffect: false, came: 1, went: 1, lost: 0 }]
+    const back: Truth['targets'] = [{ name: 'dropper', inEffect: false, came: 1, went: 1, lost: 0, gone: 0 }]
     expect(brokenBy(world({ ...purged, truth: { inForce: [], targets: back, changed: [] } }))).toEqual([
       'each effect happened exactly as often as it is said to have',
       'what is said to be in force is in force, and nothing else is',

@@ -72,11 +72,11 @@ export const atRest: Readonly<Record<string, Invariant<World>>> = {
   'each effect happened exactly as often as it is said to have': ({ members, truths, rows, book }) => {
     const counts = countOf(book, rows)
     return honest(truths, members).flatMap(({ truth }) =>
-      truth.targets.flatMap(({ name, came, went, lost }) => {
+      truth.targets.flatMap(({ name, came, went, lost, gone }) => {
         const { done, undone, maybe } = counts(truth.device, name)
         // What a restart has ended cannot be ended by its undo as well.
         const wrong =
-          came < done ||
+          came + gone < done ||
           came > done + maybe + retried(truth) ||
           went + lost < undone ||
           went > undone + maybe + retried(truth)
