@@ -149,7 +149,8 @@ export async function startLife(deps: LifeDeps): Promise<Life> {
       dead = true
       await end().catch(onlyKilled)
     },
-    stop: end,
+    // It may still die of what it does last.
+    stop: () => end().catch(onlyKilled),
   }
 }
 
