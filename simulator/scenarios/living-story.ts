@@ -120,9 +120,11 @@ async function undoSome(stage: Stage, story: Story, count: number): Promise<void
   const chosen = standing.slice(-count)
   if (chosen.length === 0) return
   const ids = chosen.map(({ id }) => id)
-  const undos = adopted(stage, story, await operator.undo(ids, 'Turned out to be harmless'))
-  story.tell(undos)
-  await approve(stage, undos, 'Put it back')
+  await unlessRefused(async () => {
+    const undos = adopted(stage, story, await operator.undo(ids, 'Turned out to be harmless'))
+    story.tell(undos)
+    await approve(stage, undos, 'Put it back')
+  })
 }
 
 /** What lies in a vault is asked for to be looked at, or destroyed. */
@@ -135,14 +137,23 @@ async function fromVault(stage: Stage, story: Story): Promise<void> {
   if (row === undefined) return
   const wish = random.below(4) === 0 ? 'purge' : 'collect'
   const why = wish === 'purge' ? 'Looked at; nobody wants it back' : 'Forensics wants to see it'
-  const rows = await operator.fromVault(wish, [row.id], why).catch((failure: unknown) => {
-    // People who were let in before this was played, or from whom somebody took it, may not; the story goes on without.
-    if (failure instanceof Refused && failure.status === 403) return []
-    throw failure
+  await unlessRefused(async () => {
+    const rows = adopted(stage, story, await operator.fromVault(wish, [row.id], why))
+    story.tell(rows)
+    if (random.below(3) > 0) await approve(stage, rows, 'Agreed')
   })
-  const own = adopted(stage, story, rows)
-  story.tell(own)
-  if (random.below(3) > 0) await approve(stage, own, 'Agreed')
+}
+
+/**
+ * What one person asks of a file another one may have asked for, put back or destroyed meanwhile; and people who were let in before this was
+ * played, or from whom somebody took it, may not. The story goes on without.
+ */
+async function unlessRefused(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (failure) {
+    if (!(failure instanceof Refused && (failure.status === 403 || failure.status === 409))) throw failure
+  }
 }
 
 /** One goes to sleep, others wake. */
