@@ -16,29 +16,29 @@ test('[SIM1] a small fleet lives: some actions wait for somebody, some are in fo
     const failures: unknown[] = []
     const pace = { restMs: () => 100, mostActions: Number.POSITIVE_INFINITY }
     fleet.live({ url: plane.url, ...people, failed: (failure) => failures.push(failure), pace })
-    const ever = { collected: false, purged: false }
+    const ever = { waiting: false, inForce: false, takenBack: false, found: false, collected: false, purged: false }
     const seen = async () => {
-      const rows = await operator.actions({})
-      ever.collected ||= rows.some(({ action, status }) => action === 'collect-quarantined' && status === 'succeeded')
-      ever.purged ||= rows.some(({ effect }) => effect === 'purged')
-      return {
-        ...ever,
-        waiting: rows.some(({ status }) => status === 'pending-approval'),
-        inForce: rows.some(({ effect }) => effect === 'in-force'),
-        takenBack: rows.some(({ effect }) => effect === 'reverted'),
-        found: rows.some(({ requestedBy }) => requestedBy === 'automated investigation'),
-        failures: failures.map(String),
+      for (const { status, effect, action, requestedBy } of await operator.actions({})) {
+        ever.waiting ||= status === 'pending-approval'
+        ever.inForce ||= effect === 'in-force'
+        ever.takenBack ||= effect === 'reverted'
+        ever.found ||= requestedBy === 'automated investigation'
+        ever.collected ||= action === 'collect-quarantined' && status === 'succeeded'
+        ever.purged ||= effect === 'purged'
       }
+      return { ...ever, failures: failures.map(String) }
     }
-    await expect.poll(seen, { timeout: 150_000, interval: 200 }).toEqual({
-      collected: true,
-      purged: true,
-      waiting: true,
-      inForce: true,
-      takenBack: true,
-      found: true,
-      failures: [],
-    })
+    await expect
+      .poll(seen, { timeout: 150_000, interval: 200 })
+      .toEqual({
+        waiting: true,
+        inForce: true,
+        takenBack: true,
+        found: true,
+        collected: true,
+        purged: true,
+        failures: [],
+      })
     expect(fleet.members()).toHaveLength(devices)
     const { connected } = await fleet.counts()
     expect(connected).toBeGreaterThan(0)
