@@ -28,17 +28,15 @@ test('[SIM1] a small fleet lives: some actions wait for somebody, some are in fo
       }
       return { ...ever, failures: failures.map(String) }
     }
-    await expect
-      .poll(seen, { timeout: 150_000, interval: 200 })
-      .toEqual({
-        waiting: true,
-        inForce: true,
-        takenBack: true,
-        found: true,
-        collected: true,
-        purged: true,
-        failures: [],
-      })
+    await expect.poll(seen, { timeout: 150_000, interval: 200 }).toEqual({
+      waiting: true,
+      inForce: true,
+      takenBack: true,
+      found: true,
+      collected: true,
+      purged: true,
+      failures: [],
+    })
     expect(fleet.members()).toHaveLength(devices)
     const { connected } = await fleet.counts()
     expect(connected).toBeGreaterThan(0)
