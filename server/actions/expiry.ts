@@ -123,6 +123,7 @@ export async function pruneHistory({ store, source }: ActionDeps): Promise<numbe
       const ids = rows.map((row) => row.id)
       if (ids.length === 0) return 0
       await transaction.deleteFrom('approval').where('action_id', 'in', ids).execute()
+      await transaction.deleteFrom('order_share').where('action_id', 'in', ids).execute()
       await transaction.deleteFrom('action').where('id', 'in', ids).execute()
       return ids.length
     })

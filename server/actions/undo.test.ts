@@ -185,6 +185,8 @@ describe('[LIFE3] silence', () => {
     const rows = await server.store.read.selectFrom('action').select('id').execute()
     expect(rows.map((row) => row.id)).toEqual([held.id])
     expect(await server.store.read.selectFrom('mandate').select('id').execute()).toHaveLength(1)
+    const shares = await server.store.read.selectFrom('order_share').select('action_id').execute()
+    expect(shares.map((it) => it.action_id)).toEqual([held.id])
     expect(await server.store.read.selectFrom('batch').select('id').execute()).toHaveLength(1)
     expect((await server.store.read.selectFrom('audit').select('sequence').execute()).length).toBeGreaterThan(10)
   })
