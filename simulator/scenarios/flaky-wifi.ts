@@ -6,6 +6,16 @@ import { able, act, allEnded, mend, order, pause, type Scenario, type Stage, som
 
 const targets: readonly TargetName[] = ['dropper', 'tool', 'image', 'beacon', 'network']
 
+/** What devices and their network are like in it. */
+export const rough = {
+  latencyMs: 60,
+  jitterMs: 60,
+  slowMs: 500,
+  doubled: 0.1,
+  reordered: 0.1,
+  failures: everyAction(0.1),
+} as const satisfies Scenario['mix']
+
 export const flakyWifi: Scenario = {
   name: 'flaky-wifi',
   about:
@@ -14,27 +24,22 @@ export const flakyWifi: Scenario = {
   leavesNothing: true,
   minutes: 0.5,
   silentMs: 12_000,
-  mix: {
-    latencyMs: 60,
-    jitterMs: 60,
-    slowMs: 500,
-    doubled: 0.1,
-    reordered: 0.1,
-    failing: 0.2,
-    failures: everyAction(0.1),
-  },
-  async play(stage) {
-    await rounds(stage, stage.minutes)
-    await stage.step('the weather clears', async () => {
-      await mend(stage)
-      await allEnded(stage)
-    })
-    await stage.step('undo everything', () => undoEverything(stage, 'the storm is over'))
-  },
+  mix: { ...rough, failing: 0.2 },
+  play: (stage) => badWeather(stage, 'the storm is over'),
+}
+
+/** Bad weather for as long as asked; then it clears, and everything is taken back. */
+export async function badWeather(stage: Stage, comment: string): Promise<void> {
+  await rounds(stage, stage.minutes)
+  await stage.step('the weather clears', async () => {
+    await mend(stage)
+    await allEnded(stage)
+  })
+  await stage.step('undo everything', () => undoEverything(stage, comment))
 }
 
 /** Rounds of acting and undoing in bad weather; each is a step. */
-export async function rounds(stage: Stage, minutes: number): Promise<void> {
+async function rounds(stage: Stage, minutes: number): Promise<void> {
   const until = Date.now() + minutes * 60_000
   for (let round = 1; round === 1 || Date.now() < until; round++)
     await stage.step(`bad weather, round ${round}`, async () => {

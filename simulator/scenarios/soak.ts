@@ -1,6 +1,5 @@
-import { everyAction } from '../device/failing.ts'
-import { rounds } from './flaky-wifi.ts'
-import { allEnded, mend, type Scenario, undoEverything } from './stage.ts'
+import { badWeather, rough } from './flaky-wifi.ts'
+import type { Scenario } from './stage.ts'
 
 export const soak: Scenario = {
   name: 'soak',
@@ -10,21 +9,6 @@ export const soak: Scenario = {
   minutes: 30,
   staysFlat: true,
   silentMs: 30_000,
-  mix: {
-    latencyMs: 60,
-    jitterMs: 60,
-    slowMs: 500,
-    doubled: 0.1,
-    reordered: 0.1,
-    failing: 0.1,
-    failures: everyAction(0.1),
-  },
-  async play(stage) {
-    await rounds(stage, stage.minutes)
-    await stage.step('the weather clears', async () => {
-      await mend(stage)
-      await allEnded(stage)
-    })
-    await stage.step('undo everything', () => undoEverything(stage, 'the end of the soak'))
-  },
+  mix: { ...rough, failing: 0.1 },
+  play: (stage) => badWeather(stage, 'the end of the soak'),
 }

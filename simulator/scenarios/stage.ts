@@ -128,7 +128,7 @@ export async function approve(stage: Stage, rows: readonly Row[], comment = 'agr
 }
 const approveAtOnce = 1_000
 
-/** Asks and approves; does not wait for the end. Who asks for what is under way already is answered with just that: it is decided on. */
+/** Asks and approves; does not wait for the end. */
 export async function act(
   stage: Stage,
   target: TargetName,
@@ -136,10 +136,7 @@ export async function act(
   comment: string,
 ): Promise<Row[]> {
   const rows = await ask(stage, target, members, comment)
-  await approve(
-    stage,
-    rows.filter(({ status }) => status === 'pending-approval'),
-  )
+  await approve(stage, rows)
   return rows
 }
 
