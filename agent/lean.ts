@@ -5,7 +5,7 @@ import { exposureOf } from './exposure.ts'
 
 /*
  * An agent is idle nearly always, and what it costs then is what it costs. Measured with Node 24.21 on x64, the bundle idles at 76 MiB
- * as it is, and at 64 MiB like this:
+ * as it is, and at 64 MiB like this (63 with 26.10):
  * - Functions that are only busy while the agent starts get no optimizing compiler, whose code alone takes three megabytes; what is
  *   busy for long still gets it.
  * - The room for new objects does not grow for the start and stay that large for ever.

@@ -220,6 +220,8 @@ const statementOf = (statement: StatementSync) => {
   const names = statement.columns().map((column) => column.name)
   const rowOf = rowsWith(names)
   statement.setReturnArrays(true)
+  // What only writes answers with the number of its last row, which the index of texts makes larger than a number can be.
+  if (names.length === 0) statement.setReadBigInts(true)
   const all = (parameters: readonly unknown[]): unknown[] => statement.all(...(parameters as SQLInputValue[]))
   return {
     reader: names.length > 0,
