@@ -4,12 +4,12 @@ import { specOf, undoTitleOf } from '../../protocol/actions/index.ts'
 import { type DeviceGroupId, newId } from '../../protocol/ids.ts'
 import { hasEnded, type Status } from '../../protocol/status.ts'
 import { defaultGroupId } from '../store/deciding-migration.ts'
-import { notifierPosition } from '../store/outbound-migration.ts'
 import type { NotificationTable } from '../store/outbound-schema.ts'
 import type { Schema } from '../store/schema.ts'
 import { backoffMs, type OutboundDeps } from './deps.ts'
 import { entriesAfter, lastSequence, movesOf } from './entries.ts'
 import { sendMail } from './mail.ts'
+import { anyRuleTells, movePlace, placeOf } from './place.ts'
 import { channel, type RuleFilter, type RuleRow, ruleFilter, secretPurpose } from './rules.ts'
 import { postWebhook, type Sent } from './webhook.ts'
 
@@ -45,16 +45,14 @@ const rowsAtOnce = 500
 
 /** Writes down what the rules tell of the next entries of the chain. Answers whether there may be more. */
 export async function collectNotifications({ store, source }: OutboundDeps): Promise<boolean> {
-  const place = await position(store.read)
-  // Asked outside of a write first: most of the time there is nothing.
+  // Asked outside of a write first: most of the time there is nothing, or nobody to tell.
+  if (!(await anyRuleTells(store.read))) return false
+  const place = await placeOf(store.read)
   if (place !== null && (await entriesAfter(store.read, place, 1)).length === 0) return false
   return store.write(async (transaction) => {
-    const from = await position(transaction)
+    const from = (await placeOf(transaction)) ?? (await lastSequence(transaction))
     const rules = await transaction.selectFrom('notification_rule').selectAll().where('enabled', '=', 1).execute()
-    if (from === null || rules.length === 0) {
-      await moveTo(transaction, await lastSequence(transaction))
-      return false
-    }
+    if (rules.length === 0) return false
     const entries = await entriesAfter(transaction, from, entriesAtOnce)
     for (const entry of entries) {
       const moves = movesOf(entry)
@@ -63,23 +61,9 @@ export async function collectNotifications({ store, source }: OutboundDeps): Pro
         await writeDown(transaction, source, rules, action, moves.status, entry.at)
       }
     }
-    await moveTo(transaction, entries.at(-1)?.sequence ?? from)
+    await movePlace(transaction, entries.at(-1)?.sequence ?? from)
     return entries.length === entriesAtOnce
   })
-}
-
-async function position(db: Pick<Transaction<Schema>, 'selectFrom'>): Promise<number | null> {
-  const row = await db.selectFrom('setting').select('value').where('name', '=', notifierPosition).executeTakeFirst()
-  return row === undefined ? null : Number(row.value)
-}
-
-async function moveTo(transaction: Transaction<Schema>, sequence: number): Promise<void> {
-  const value = String(sequence)
-  await transaction
-    .insertInto('setting')
-    .values({ name: notifierPosition, value })
-    .onConflict((it) => it.column('name').doUpdateSet({ value }))
-    .execute()
 }
 
 async function writeDown(

@@ -19,6 +19,7 @@ import type { NotificationRuleTable } from '../store/outbound-schema.ts'
 import type { Schema } from '../store/schema.ts'
 import type { OutboundDeps } from './deps.ts'
 import { mailAddress } from './mail.ts'
+import { catchUpPlace } from './place.ts'
 import { webhookUrl } from './webhook.ts'
 
 const mostRules = 200
@@ -124,6 +125,7 @@ export async function createRule(
   const there = await transaction.selectFrom('notification_rule').select('id').execute()
   if (there.length >= mostRules) throw new RecourseError('request_invalid', `there are ${mostRules} rules already`)
   await mustHaveGroups(transaction, wanted.filter.groups ?? [])
+  if (wanted.enabled) await catchUpPlace(transaction)
   const id = newId<NotificationRuleId>(source)
   const secret = wanted.channel.kind === 'webhook' ? newSecret((length) => source.randomBytes(length)) : null
   await transaction
@@ -160,6 +162,7 @@ export async function changeRule(
 ): Promise<void> {
   await mustBeAt(transaction, 'notification_rule', id, revision)
   await mustHaveGroups(transaction, change.filter?.groups ?? [])
+  if (change.enabled === true) await catchUpPlace(transaction)
   const done = await transaction
     .updateTable('notification_rule')
     .set({
