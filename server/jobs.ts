@@ -5,6 +5,7 @@ import { endForGoneDevices, expireOverdue, pruneHistory } from './actions/expiry
 import { signLastEntry } from './audit/chain.ts'
 import { sweepDeciding } from './deciding.ts'
 import { samplePresence } from './devices/presence-history.ts'
+import { giveBackMemory } from './give-back.ts'
 import { keyLifeMs } from './http/answer-once.ts'
 import { pruneInvestigations } from './investigations/prune.ts'
 import type { Signer } from './keys/signer.ts'
@@ -82,6 +83,7 @@ export const jobs = ({ actions, collected, auditSigner, refresh }: JobsDeps): Jo
       },
     },
     { name: 'presence', when: '*/30 * * * *', run: () => samplePresence(actions) },
+    { name: 'give-back', when: '30 * * * * *', run: giveBackMemory },
     { name: 'refresh', when: '41 3 * * *', run: refresh },
   ]
 }
