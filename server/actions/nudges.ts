@@ -7,6 +7,9 @@ import type { Feed } from '../live/events.ts'
 import { everything } from '../people/permissions.ts'
 import { forgetTold, isTold } from './at-hand.ts'
 
+/** Commits are gathered for so long: nobody waits for what this is for, and what somebody does wait for goes out meanwhile. */
+const gatherMs = 20
+
 const changed = z.object({ id: actionId, device: deviceId, status })
 
 /**
@@ -27,8 +30,8 @@ export async function startNudging(feed: Feed, devices: Pick<Devices, 'nudge'>, 
         again = false
         forgetTold(devices)
         for (let more = true; more; ) {
-          const { events, through } = await feed.after(last, everything)
-          more = through > last
+          const { events, through, full } = await feed.after(last, everything)
+          more = full
           last = through
           for (const event of events) {
             // Most events tell of reports; they are not worth reading further.
@@ -45,5 +48,17 @@ export async function startNudging(feed: Feed, devices: Pick<Devices, 'nudge'>, 
       reading = false
     }
   }
-  return feed.subscribe(() => void read())
+  let gathering: NodeJS.Timeout | null = null
+  const subscription = feed.subscribe(() => {
+    gathering ??= setTimeout(() => {
+      gathering = null
+      void read()
+    }, gatherMs)
+  })
+  return {
+    [Symbol.dispose]: () => {
+      subscription[Symbol.dispose]()
+      if (gathering !== null) clearTimeout(gathering)
+    },
+  }
 }

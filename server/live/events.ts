@@ -14,8 +14,10 @@ export interface Feed {
   wake(): void
   /** Called after each wake, at most once per turn of the event loop. */
   subscribe(listener: () => void): Disposable
-  /** What follows the number, as far as the rights let one see; and up to where that was looked through. */
-  after(id: number, rights: Rights): Promise<{ events: Selectable<EventTable>[]; through: number }>
+  /**
+   * What follows the number, as far as the rights let one see; up to where that was looked through; and `full` where there may be more.
+   */
+  after(id: number, rights: Rights): Promise<{ events: Selectable<EventTable>[]; through: number; full: boolean }>
   /** The numbers there are: oldest kept and newest; 0 when there is none. */
   range(): Promise<{ oldest: number; newest: number }>
 }
@@ -50,7 +52,8 @@ export function newFeed(store: Store): Feed {
       const allowed = events.filter((event) => rights.permissions.has(neededFor(event.type)))
       const texts = allowed.map((event) => event.body)
       const seen = await seenTexts(store.read, rights, texts)
-      return { events: allowed.filter((event, at) => seen[at] === true || ofNoDevice(event.type)), through }
+      const shown = allowed.filter((event, at) => seen[at] === true || ofNoDevice(event.type))
+      return { events: shown, through, full: events.length === eventsAtOnce }
     },
     range: async () => {
       const found = await store.read

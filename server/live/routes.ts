@@ -70,8 +70,8 @@ export function liveRoutes(app: FastifyInstance, { store, feed }: { store: Store
             const caller = await callerNow(store.read, callerOf(request))
             if (!caller.permissions.has('view')) return end()
             for (let more = true; more && !raw.destroyed; ) {
-              const { events, through } = await feed.after(last, caller)
-              more = through > last
+              const { events, through, full } = await feed.after(last, caller)
+              more = full
               last = through
               const text = events.map((it) => `id: ${it.id}\nevent: ${it.type}\ndata: ${it.body}\n\n`).join('')
               if (text !== '' && !raw.write(text)) await drained(request)
