@@ -8,6 +8,7 @@ import { decode, encode } from '../../protocol/codec.ts'
 import type { ActionId, DeviceId } from '../../protocol/ids.ts'
 import type { Leaf } from '../../protocol/mandate.ts'
 import type { Report, ServerMessage } from '../../protocol/messages.ts'
+import { protocolVersions } from '../../protocol/version.ts'
 import { lightFacts } from './seed.ts'
 
 /** What the parent says. */
@@ -139,7 +140,9 @@ function connectOne(
   }
   return new Promise((resolve) => {
     socket.on('open', () =>
-      socket.send(encode({ type: 'hello', protocol: [1], deviceId: id, facts: lightFacts, at: Date.now() })),
+      socket.send(
+        encode({ type: 'hello', protocol: [...protocolVersions], deviceId: id, facts: lightFacts, at: Date.now() }),
+      ),
     )
     socket.on('message', (frame: Buffer) => {
       const message = decode(frame) as ServerMessage
