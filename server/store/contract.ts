@@ -54,6 +54,27 @@ export function storeContract(name: string, newPlace: () => StorePlace): void {
       expect([await get('before'), await get('half'), await get('after')]).toEqual(['kept', undefined, 'kept'])
     })
 
+    test('whichever of the writes that share a commit throw, these are taken back, and no others', async () => {
+      const count = 4
+      for (let which = 0; which < 2 ** count; which++) {
+        const throws = (at: number) => (which & (1 << at)) !== 0
+        const name = (at: number) => `${which}-${at}`
+        const all = Array.from({ length: count }, (_, at) =>
+          store.write(async (transaction) => {
+            await transaction
+              .insertInto('setting')
+              .values({ name: name(at), value: '' })
+              .execute()
+            if (throws(at)) throw new Error(name(at))
+          }),
+        )
+        const ended = await Promise.allSettled(all)
+        expect(ended.map(({ status }) => status === 'rejected')).toEqual(ended.map((_, at) => throws(at)))
+        const there = await Promise.all(ended.map(async (_, at) => (await get(name(at))) !== undefined))
+        expect(there, `which: ${which.toString(2)}`).toEqual(ended.map((_, at) => !throws(at)))
+      }
+    })
+
     test('writes run in the order they were asked for and see one another', async () => {
       const seen = await Promise.all(
         Array.from({ length: 300 }, () =>

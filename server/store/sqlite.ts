@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { CompiledQuery, Kysely, type Transaction } from 'kysely'
+import { CompiledQuery, type ControlledTransaction, Kysely, type Transaction } from 'kysely'
 import { RecourseError } from '../../protocol/errors.ts'
 import { type Checkpoints, keepCheckpoints } from './checkpoints.ts'
 import { EvenListsDialect } from './even-lists.ts'
@@ -17,8 +17,9 @@ import type { Store } from './store.ts'
  *   process dies, however it dies. A second process is told `store_locked` and has touched nothing.
  * - WAL with synchronous=FULL: what a commit returned from is on the disk (fsync before the commit returns). Copying the log into
  *   the database is left to a thread (checkpoints.ts).
- * - One connection writes. Works run one after the other, each behind a savepoint of its own, several to one commit; a promise is
- *   settled only after the commit that holds its work. When the commit fails, every work of the group has failed.
+ * - One connection writes. Works run one after the other, several to one commit, each behind a savepoint of its own. The one that finds
+ *   nothing in the transaction does without: a savepoint copies each page before it is changed, and what fails alone is taken back whole.
+ * - A promise is settled only after the commit that holds its work. When the commit fails, every work of the group has failed.
  * - A work must not ask for another write and wait for it: it would wait for itself. That is a bug and throws.
  */
 
@@ -69,6 +70,14 @@ const savepoint = {
   end: CompiledQuery.raw('release work'),
 }
 
+/** The database may have ended the transaction by itself, as it does on a full disk; there is then nothing to take back. */
+async function rollBack(transaction: ControlledTransaction<Schema>): Promise<void> {
+  await transaction
+    .rollback()
+    .execute()
+    .catch(() => undefined)
+}
+
 interface Opened {
   readonly writer: Kysely<Schema>
   readonly read: Kysely<Schema>
@@ -106,30 +115,29 @@ function storeOver({ writer, read, checkpoints, release }: Opened, groupSize: nu
       return next
     }
     const refused = new Set<Waiting>()
+    let transaction: ControlledTransaction<Schema> | null = null
     try {
-      const transaction = await writer.startTransaction().execute()
-      try {
-        for (let waiting = take(); waiting !== undefined; waiting = take()) {
-          await transaction.executeQuery(savepoint.begin)
-          try {
-            await waiting.run(transaction)
-          } catch (reason) {
-            await transaction.executeQuery(savepoint.takeBack)
-            refused.add(waiting)
-            waiting.fail(reason)
+      for (let waiting = take(); waiting !== undefined; waiting = take()) {
+        const alone = taken.length - refused.size === 1
+        transaction ??= await writer.startTransaction().execute()
+        if (!alone) await transaction.executeQuery(savepoint.begin)
+        try {
+          await waiting.run(transaction)
+        } catch (reason) {
+          refused.add(waiting)
+          waiting.fail(reason)
+          if (alone) {
+            await rollBack(transaction)
+            transaction = null
+            continue
           }
-          await transaction.executeQuery(savepoint.end)
+          await transaction.executeQuery(savepoint.takeBack)
         }
-        await transaction.commit().execute()
-      } catch (failure) {
-        // The database may have ended the transaction by itself, as it does on a full disk; there is then nothing to take back.
-        await transaction
-          .rollback()
-          .execute()
-          .catch(() => undefined)
-        throw failure
+        if (!alone) await transaction.executeQuery(savepoint.end)
       }
+      await transaction?.commit().execute()
     } catch (failure) {
+      if (transaction !== null) await rollBack(transaction)
       if (taken.length === 0) take()
       for (const waiting of taken) waiting.fail(failure)
       return
