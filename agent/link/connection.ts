@@ -120,7 +120,7 @@ export function openConnection(
   }
 }
 
-/** A refusal of our certificate reaches us as a TLS alert; which one depends on why (RFC 8446 §6.2). */
+/** A refusal of our certificate may reach us as a TLS alert (RFC 8446 §6.2); a gateway on Node breaks off without one. */
 function codeOf(failure: Error): ErrorCode | null {
   if (/alert.*revoked/i.test(failure.message)) return 'device_revoked'
   return isTrustFailure(failure) ? 'server_untrusted' : null

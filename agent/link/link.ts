@@ -105,8 +105,11 @@ export function startLink(deps: LinkDeps): Link {
       current = null
       backoff.lasted(deps.monotonicMs() - begun)
       if (stopped) break
-      enter('waiting', { code: codeOf(ending), detail: ending.detail })
-      const ms = backoff.next(lasting.has(ending.closeCode) || ending.code === 'device_revoked')
+      // Once it was said, the handshakes of a revoked device break off without a word; it stays true until one succeeds.
+      const revoked = state.trouble?.code === 'device_revoked'
+      const code = codeOf(ending) ?? (revoked ? 'device_revoked' : null)
+      enter('waiting', { code, detail: ending.detail })
+      const ms = backoff.next(lasting.has(ending.closeCode) || code === 'device_revoked')
       deps.log.warn({ closeCode: ending.closeCode, detail: ending.detail, againInMs: Math.round(ms) }, 'not connected')
       await wait(ms)
       wake = null
