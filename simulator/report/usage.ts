@@ -21,6 +21,8 @@ export interface UsageSummary {
   readonly rssPeakBytes: number
   /** At the last weighing without garbage; null when it was never weighed. */
   readonly heldBytes: number | null
+  /** All weighings without garbage. */
+  readonly held: readonly Sample[]
   readonly openFiles: number
   /** Shares in an hour. */
   readonly heldGrowthPerHour: number | null
@@ -59,6 +61,7 @@ export function openUsage(): Usage {
             rssBytes: rss.at(-1)?.value ?? 0,
             rssPeakBytes: Math.max(...rss.map(({ value }) => value)),
             heldBytes: held.at(-1)?.value ?? null,
+            held,
             openFiles: files.at(-1)?.value ?? 0,
             heldGrowthPerHour: growthPerHour(settled(held)),
             openFilesGrowthPerHour: growthPerHour(settled(files)),

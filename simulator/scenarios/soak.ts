@@ -1,5 +1,11 @@
 import { badWeather, rough } from './flaky-wifi.ts'
-import type { Scenario } from './stage.ts'
+import { able, act, allEnded, type Scenario, type Stage, undoEverything } from './stage.ts'
+
+/** From so long on it is judged whether memory stays flat (report/usage.ts). */
+const judgedMinutes = 10
+/** With so many actions the database is larger than what is kept of it in memory, which fills up until then and is no leak. */
+const fillingActions = 28_000
+const mostRounds = 10
 
 export const soak: Scenario = {
   name: 'soak',
@@ -10,5 +16,19 @@ export const soak: Scenario = {
   staysFlat: true,
   silentMs: 30_000,
   mix: { ...rough, failing: 0.1 },
-  play: (stage) => badWeather(stage, 'the end of the soak'),
+  async play(stage) {
+    if (stage.minutes >= judgedMinutes) await makeHistory(stage)
+    await badWeather(stage, 'the end of the soak')
+  },
+}
+
+async function makeHistory(stage: Stage): Promise<void> {
+  const members = able(stage, 'dropper')
+  const rounds = Math.min(mostRounds, Math.ceil(fillingActions / members.length / 2))
+  for (let round = 1; round <= rounds; round++)
+    await stage.step(`a history is made, round ${round} of ${rounds}`, async () => {
+      await act(stage, 'dropper', members, `history ${round}`)
+      await allEnded(stage)
+      await undoEverything(stage, `history ${round} is over`)
+    })
 }
