@@ -1,3 +1,4 @@
+import { hasEnded } from '../../protocol/status.ts'
 import { everyAction, noAction } from '../device/failing.ts'
 import type { TargetName } from '../device/scenery.ts'
 import { Refused, type Rollout, type Row } from '../fleet/operator.ts'
@@ -107,7 +108,9 @@ async function happen(stage: Stage, story: Story, moment: number): Promise<void>
       return fromVault(stage, story)
   }
   const target = targets[random.below(targets.length)] ?? 'dropper'
-  const busy = new Set([...pending, ...standing].map(({ device }) => device.id))
+  // The same wish once more, while the first is under way, would be the first one, which is decided.
+  const same = [...stage.book.entries.values()].filter((it) => it.target === target && !hasEnded(it.status))
+  const busy = new Set([...[...pending, ...standing].map(({ device }) => device.id), ...same.map((it) => it.device)])
   const free = able(stage, target).filter(({ id }) => !busy.has(id))
   const rows = adopted(stage, story, await ask(stage, target, few(stage, free, 1), say(stage, target)))
   story.tell(rows)
