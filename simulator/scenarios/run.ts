@@ -11,7 +11,7 @@ import { spreadOf } from '../report/latency.ts'
 import type { Progress } from '../report/progress.ts'
 import type { Report, StepReport, Violation } from '../report/report.ts'
 import { cpuMsOf, openUsage } from '../report/usage.ts'
-import { allConnected, mend, order, pause, type Scenario, type Stage } from './stage.ts'
+import { allConnected, judgedFromMinutes, mend, order, pause, type Scenario, type Stage } from './stage.ts'
 
 export interface RunOptions {
   readonly scenario: Scenario
@@ -166,7 +166,7 @@ export async function runScenario(options: RunOptions): Promise<Report> {
     if (scenario.leavesNothing) note('everything was taken back', leftOver(world))
     const fault = await auditFault(operator)
     note('the audit chain is whole', fault === null ? [] : [fault])
-    const isLong = performance.now() - began >= longEnoughMs
+    const isLong = performance.now() - began >= judgedFromMinutes * 60_000
     if (scenario.staysFlat === true) note('memory and open files stay flat', isLong ? sampling.usage.growing() : [])
     const counts = await fleet.counts()
     const entries = [...book.entries.values()]
@@ -258,9 +258,6 @@ const spent = (before: Cpu, after: Cpu): Pick<StepReport, 'fleetCpuMs' | 'planeC
       ? null
       : after.planeMs - before.planeMs,
 })
-
-/** Nothing can be said of a short run: it warms up all the time. */
-const longEnoughMs = 10 * 60_000
 
 const tally = (words: readonly string[]): Record<string, number> => {
   const counts: Record<string, number> = {}

@@ -1,8 +1,6 @@
 import { badWeather, rough } from './flaky-wifi.ts'
-import { able, act, allEnded, type Scenario, type Stage, undoEverything } from './stage.ts'
+import { able, act, allEnded, judgedFromMinutes, type Scenario, type Stage, undoEverything } from './stage.ts'
 
-/** From so long on it is judged whether memory stays flat (report/usage.ts). */
-const judgedMinutes = 10
 /** With so many actions the database is larger than what is kept of it in memory, which fills up until then and is no leak. */
 const fillingActions = 28_000
 const mostRounds = 10
@@ -17,7 +15,7 @@ export const soak: Scenario = {
   silentMs: 30_000,
   mix: { ...rough, failing: 0.1 },
   async play(stage) {
-    if (stage.minutes >= judgedMinutes) await makeHistory(stage)
+    if (stage.minutes >= judgedFromMinutes) await makeHistory(stage)
     await badWeather(stage, 'the end of the soak')
   },
 }

@@ -70,6 +70,9 @@ export interface Scenario {
   play(stage: Stage): Promise<void>
 }
 
+/** From so long on a run tells whether memory and open files stay flat: a short one warms up all the time. */
+export const judgedFromMinutes = 10
+
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** How long so many actions may take before something must be wrong; generous, for machines that are busy. */
