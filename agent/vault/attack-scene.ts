@@ -24,21 +24,22 @@ export const there = '/data/x/evil'
 
 /**
  * Somebody acts once, at each moment there is: before the first call of the agent to its machine, before the second,
- * and so on. Every way in which one act can come between is in here. Returns how often the agent's own act ended how:
- * `done`, or a code.
+ * and so on. Every way in which one act can come between is in here. With a `stretch` he acts more than once: before
+ * which of the calls from that moment on. Returns how often the agent's own act ended how: `done`, or a code.
  */
 export const atEachMoment = async (
   begin: () => Promise<Scene>,
   act: (scene: Scene) => Promise<unknown>,
   attack: (scene: Scene) => void,
   check: (scene: Scene, code: string) => void | Promise<void>,
+  stretch: readonly boolean[] = [true],
 ): Promise<Map<string, number>> => {
   const endings = new Map<string, number>()
   for (let moment = 0; ; moment++) {
     const scene = await begin()
     let calls = 0
     scene.machine.meanwhile(() => {
-      if (calls++ === moment) attack(scene)
+      if (stretch[calls++ - moment] === true) attack(scene)
     })
     const code = await act(scene).then(() => 'done', codeOf)
     scene.machine.meanwhile(null)
@@ -51,6 +52,12 @@ export const atEachMoment = async (
     }
   }
 }
+
+/** Every stretch of four calls before the first of which, and before any of the others, somebody acts. */
+export const stretches: readonly (readonly boolean[])[] = Array.from({ length: 8 }, (_, bits) => [
+  true,
+  ...[1, 2, 4].map((bit) => (bits & bit) !== 0),
+])
 
 /** The code of a failure that has one; anything else is thrown on. */
 export const codeOf = (error: unknown): string => {

@@ -22,7 +22,7 @@ export interface VaultFolder extends Readonly<Record<Part, Directory>> {
    * The `attempt`-th private name for a file of the item in its own directory: foreseeable to the vault alone, also
    * after a crash.
    */
-  asideName(item: ItemKey, purpose: 'taking' | 'restoring', attempt: number): EntryName
+  asideName(item: ItemKey, purpose: 'removing' | 'restoring', attempt: number): EntryName
   close(): void
 }
 

@@ -1,5 +1,5 @@
 import { RecourseError } from '../../protocol/errors.ts'
-import { type DataRange, sameIdentity } from '../../protocol/file-record.ts'
+import type { DataRange } from '../../protocol/file-record.ts'
 import type { Gap } from '../../protocol/outcome.ts'
 import type { Directory, EntryName, OpenFile } from '../host/host.ts'
 import { silence } from './arrival.ts'
@@ -9,6 +9,7 @@ import type { VaultFolder } from './folder.ts'
 import { itemName, markName, nameOf } from './layout.ts'
 import { differences, isLocked, unlocked } from './metadata.ts'
 import type { Place } from './place.ts'
+import { bears, removeFrom } from './remove-from.ts'
 import { damaged } from './sealed-format.ts'
 import { unseal } from './unseal.ts'
 import type { FileRecord } from './vault.ts'
@@ -61,7 +62,7 @@ async function growIn(folder: VaultFolder, record: FileRecord, place: Place, nur
     return allGaps(record, file, gaps)
   } catch (error) {
     cleanUp(() => file.unlock())
-    cleanUp(() => removeOurs(place.directory, place.name, file))
+    cleanUp(() => bears(place.directory, place.name, file) && removeFrom(folder, record, place, file))
     throw error
   }
 }
@@ -83,25 +84,16 @@ export const allGaps = (record: FileRecord, file: OpenFile, named: readonly Gap[
   ]
 }
 
-const bears = (directory: Directory, name: EntryName, file: OpenFile): boolean => {
-  const entry = directory.look(name)
-  return entry !== null && sameIdentity(entry.identity, file.identity)
-}
-
 /** In its own directory somebody else can exchange it before it is moved, or take it away right after. */
 const stolen = (cause?: unknown) =>
   new RecourseError('place_taken', 'Somebody exchanged the file while it was restored.', { cause })
 
-function removeOurs(directory: Directory, name: EntryName, file: OpenFile): void {
-  if (bears(directory, name, file)) directory.remove(name)
-}
-
 /**
- * What was made in vain must not lie about: it is removed where it should be, and of no use to anybody wherever else it
- * is.
+ * What was made in vain must not lie about: it goes from the private name it was made under, where nobody else puts
+ * anything, and is of no use to anybody wherever else it is.
  */
-function discard(folder: VaultFolder, directory: Directory, name: EntryName, file: OpenFile): void {
-  removeOurs(directory, name, file)
+function discard(folder: VaultFolder, nursery: Directory, name: EntryName, file: OpenFile): void {
+  if (bears(nursery, name, file)) nursery.remove(name)
   if (file.links() > 0) silence(folder, file)
 }
 

@@ -1,12 +1,13 @@
 import type { Gap } from '../../protocol/outcome.ts'
 import type { OpenFile } from '../host/host.ts'
-import { neutralise } from './arrival.ts'
+import { neutralise, sendBack } from './arrival.ts'
 import { contentHash } from './content.ts'
 import { cleanUp, codeOf, lockAgain } from './failures.ts'
 import type { VaultFolder } from './folder.ts'
 import { itemName } from './layout.ts'
 import { isLocked, unlocked } from './metadata.ts'
 import type { Place } from './place.ts'
+import { bears } from './remove-from.ts'
 import { allGaps } from './restore-fresh.ts'
 import { damaged } from './sealed-format.ts'
 import type { FileRecord } from './vault.ts'
@@ -47,8 +48,10 @@ export const moveBack = async (folder: VaultFolder, record: FileRecord, place: P
   return isShared ? gaps : allGaps(record, file, gaps)
 }
 
+/** Unless somebody has exchanged it meanwhile: what came in its stead goes back. */
 function takeAgain(folder: VaultFolder, record: FileRecord, place: Place, file: OpenFile): void {
   file.unlock()
   place.directory.move(place.name, folder.plain, itemName(record))
+  if (!bears(folder.plain, itemName(record), file)) sendBack(folder, record, place)
   neutralise(folder, file, isLocked(record.metadata) ? record.metadata : null)
 }

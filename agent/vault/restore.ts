@@ -5,15 +5,15 @@ import type { Gap } from '../../protocol/outcome.ts'
 import { type Entry, HostError, type OpenFile } from '../host/host.ts'
 import { goBack } from './arrival.ts'
 import { contentHash } from './content.ts'
-import { codeOf, lockAgain, unless } from './failures.ts'
+import { codeOf, lockAgain } from './failures.ts'
 import type { VaultFolder } from './folder.ts'
 import { itemName, markName, nameOf } from './layout.ts'
 import { accessTime, differences, isLocked, unlocked } from './metadata.ts'
 import { notThere, openPlace, type Place } from './place.ts'
+import { clearAsides } from './remove-from.ts'
 import { allGaps, restoreFresh } from './restore-fresh.ts'
 import { moveBack } from './restore-moved.ts'
 import { ensureSealed, type Lane } from './seal.ts'
-import { originalAside } from './take-copy.ts'
 import type { FileRecord } from './vault.ts'
 
 /**
@@ -35,7 +35,7 @@ export const restoreFile = async (
   path: FilePath,
 ): Promise<{ gaps: Gap[] }> => {
   using place = openPlace(folder.host, record, path, 'place_changed')
-  if (path === record.path) returnOriginal(folder, record, place)
+  clearAsides(folder, record, place, 'returns')
   if (returnStray(folder, record, place)) return { gaps: [] }
   const standing = place.directory.look(place.name)
   if (standing !== null) {
@@ -90,12 +90,6 @@ function returnStray(folder: VaultFolder, record: FileRecord, place: Place): boo
   const name = nameOf(record.item)
   if (folder.stray.look(name) === null || goBack(folder.stray, name, place) === null) return false
   return folder.plain.look(itemName(record)) === null && folder.items.look(itemName(record)) === null
-}
-
-/** A cut while the original was being removed has left it under a private name. */
-function returnOriginal(folder: VaultFolder, record: FileRecord, place: Place): void {
-  const aside = originalAside(folder, record, place)
-  if (aside !== null) unless('place_taken', () => place.directory.move(aside, place.directory, place.name))
 }
 
 /** Null when somebody has exchanged it since it was looked at. */

@@ -3,11 +3,12 @@ import { type FileMetadata, sameIdentity } from '../../protocol/file-record.ts'
 import { HostError, type OpenFile } from '../host/host.ts'
 import { changed, neutralise, sendBack } from './arrival.ts'
 import { contentHash, settledWith } from './content.ts'
-import { cleanUp, codeOf, lockAgain, pastLocks, removePastLocks } from './failures.ts'
+import { cleanUp, codeOf, lockAgain, pastLocks } from './failures.ts'
 import type { VaultFolder } from './folder.ts'
 import { itemName } from './layout.ts'
 import { accessTime, differences, isLocked, unlocked } from './metadata.ts'
 import { openPlace, openPlaceIfThere, type Place } from './place.ts'
+import { bears, clearAsides, removeFrom } from './remove-from.ts'
 import { copyAway, finishCopy } from './take-copy.ts'
 import type { FileRecord, TakeResult } from './vault.ts'
 
@@ -128,9 +129,9 @@ async function finishMove(folder: VaultFolder, record: FileRecord): Promise<Take
   folder.plain.sync()
   using place = openPlaceIfThere(folder.host, record)
   if (place === null) return { how: 'renamed' }
+  clearAsides(folder, record, place, 'goes')
   // A power cut may have lost that the old name went, and kept the new one.
-  const left = place.directory.look(place.name)
-  if (left !== null && sameIdentity(left.identity, record.file)) removePastLocks(place.directory, place.name, file)
+  if (bears(place.directory, place.name, file)) removeFrom(folder, record, place, file)
   place.directory.sync()
   return { how: 'renamed' }
 }
