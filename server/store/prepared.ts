@@ -1,5 +1,6 @@
-import type { Compilable, CompiledQuery, Kysely, QueryResult, Transaction } from 'kysely'
+import type { Compilable, CompiledQuery, Kysely, Transaction } from 'kysely'
 import type { Schema } from './schema.ts'
+import type { Statements } from './statements.ts'
 import type { Store } from './store.ts'
 
 /**
@@ -8,7 +9,9 @@ import type { Store } from './store.ts'
  *   parameters and in no other way.
  * - Prepared statements run in writes, and for the control plane itself ({@link Prepared.own}): what a scoped reader asks has to pass
  *   through its filter (ACC3), which works on queries.
- * - Many rows are one call: nothing else comes between them, and they share the fate of their write.
+ * - They do not pass through kysely, which takes longer than most of them: what stands behind a write is known while the write runs,
+ *   and a write that has ended runs nothing more.
+ * - Many rows share the fate of their write.
  */
 
 /** Stands in a query where a value will be. */
@@ -19,31 +22,34 @@ class Slot {
   }
 }
 
-/** Parameters of many runs of one statement, as they reach the database: the one parameter of its call. */
-export class ManyRuns {
-  readonly runs: readonly (readonly unknown[])[]
-  constructor(runs: readonly (readonly unknown[])[]) {
-    this.runs = runs
-  }
+const behind = new WeakMap<Kysely<Schema>, Statements>()
+
+/** Lets prepared statements run on what stands behind `db`, until what is answered is called. */
+export function runsOn(db: Kysely<Schema>, statements: Statements): () => void {
+  behind.set(db, statements)
+  return () => behind.delete(db)
+}
+
+/** The text of a statement, and what belongs into the places of its parameters: values, or slots for them. */
+interface Text {
+  readonly sql: string
+  readonly places: readonly unknown[]
 }
 
 /**
  * With the numbers in the text that are the same in every run. A limit that is bound has a part in the plan: SQLite then compiles
  * the statement anew for each run, which takes longer than most runs.
  */
-function writtenOut<Row>(query: CompiledQuery<Row>): {
-  readonly query: CompiledQuery<Row>
-  readonly parameters: readonly unknown[]
-} {
-  const pieces = query.sql.split('?')
+function writtenOut({ sql, parameters }: CompiledQuery): Text {
+  const pieces = sql.split('?')
   // A question mark that is no place of a parameter: the text is left as it is.
-  if (pieces.length !== query.parameters.length + 1) return { query, parameters: query.parameters }
+  if (pieces.length !== parameters.length + 1) return { sql, places: parameters }
   const isFixed = (it: unknown): it is number => typeof it === 'number' && Number.isSafeInteger(it)
-  const sql = pieces.reduce((before, piece, at) => {
-    const parameter = query.parameters[at - 1]
+  const written = pieces.reduce((before, piece, at) => {
+    const parameter = parameters[at - 1]
     return `${before}${isFixed(parameter) ? parameter : '?'}${piece}`
   })
-  return { query: { ...query, sql }, parameters: query.parameters.filter((it) => !isFixed(it)) }
+  return { sql: written, places: parameters.filter((it) => !isFixed(it)) }
 }
 
 /** A statement that is run often, on one input or on many. */
@@ -70,33 +76,30 @@ const runsAtOnce = 256
 export function prepare<Input extends object, Row = never>(
   build: (db: Kysely<Schema>, slot: <Name extends keyof Input>(name: Name) => Input[Name]) => Compilable<Row>,
 ): Prepared<Input, Row> {
-  let text: { readonly query: CompiledQuery<Row>; readonly parameters: readonly unknown[] } | null = null
-  const made = (db: Kysely<Schema>) => {
-    if (text === null) {
-      // A slot takes the place of a value of its type while the text is made, and never gets further.
-      text = writtenOut(build(db, (name) => new Slot(name) as never).compile())
-    }
-    return text
+  let text: Text | null = null
+  const statementOf = (db: Kysely<Schema>) => {
+    // A slot takes the place of a value of its type while the text is made, and never gets further.
+    text ??= writtenOut(build(db, (name) => new Slot(name) as never).compile())
+    const { sql, places } = text
+    const statements = behind.get(db)
+    if (statements === undefined)
+      throw new Error('a prepared statement runs in a write, or for the control plane itself')
+    const statement = statements.prepare(sql)
+    return (input: Input): Row[] =>
+      statement.rows(places.map((it) => (it instanceof Slot ? input[it.name as keyof Input] : it))) as Row[]
   }
-  const bound = (parameters: readonly unknown[], input: Input) =>
-    parameters.map((it) => (it instanceof Slot ? input[it.name as keyof Input] : it))
-  const run = async (transaction: Kysely<Schema>, parameters: readonly unknown[]): Promise<Row[]> => {
-    const { query } = made(transaction)
-    const result: QueryResult<Row> = await transaction.executeQuery({ ...query, parameters })
-    return result.rows
-  }
+  const run = async (db: Kysely<Schema>, input: Input) => statementOf(db)(input)
   return {
-    all: (transaction, input) => run(transaction, bound(made(transaction).parameters, input)),
-    first: async (transaction, input) => (await run(transaction, bound(made(transaction).parameters, input)))[0],
-    anywhere: (db, input) => run(db, bound(made(db).parameters, input)),
-    own: async ({ read }, input) => (await run(read, bound(made(read).parameters, input)))[0],
+    all: run,
+    first: async (transaction, input) => (await run(transaction, input))[0],
+    anywhere: run,
+    own: async ({ read }, input) => (await run(read, input))[0],
     many: async (transaction, inputs) => {
-      const { parameters } = made(transaction)
+      const rowsOf = statementOf(transaction)
       const found: Row[] = []
-      for (let from = 0; from < inputs.length; from += runsAtOnce) {
-        if (from > 0) await new Promise((resolve) => setImmediate(resolve))
-        const some = inputs.slice(from, from + runsAtOnce).map((input) => bound(parameters, input))
-        for (const row of await run(transaction, [new ManyRuns(some)])) found.push(row)
+      for (const [at, input] of inputs.entries()) {
+        if (at > 0 && at % runsAtOnce === 0) await new Promise((resolve) => setImmediate(resolve))
+        for (const row of rowsOf(input)) found.push(row)
       }
       return found
     },

@@ -2,13 +2,14 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { CompiledQuery, type ControlledTransaction, Kysely, type Transaction } from 'kysely'
+import { type ControlledTransaction, Kysely, type Transaction } from 'kysely'
 import { RecourseError } from '../../protocol/errors.ts'
 import { type Checkpoints, keepCheckpoints } from './checkpoints.ts'
 import { EvenListsDialect } from './even-lists.ts'
 import { migrate } from './migrations.ts'
+import { runsOn } from './prepared.ts'
 import type { Schema } from './schema.ts'
-import { keepStatements } from './statements.ts'
+import { keepStatements, type Statements } from './statements.ts'
 import type { Store } from './store.ts'
 
 /**
@@ -42,12 +43,15 @@ export async function openSqlite({ folder, groupSize = 128 }: SqliteOptions): Pr
   const file = join(folder, 'recourse.db')
   try {
     const database = open(file, false)
-    const writer = over(database)
+    const statements = keepStatements(database)
+    const writer = over(statements)
     chmodSync(file, 0o600)
     await migrate(writer, 'blob')
     const checkpoints = keepCheckpoints(file, (pages) => database.exec(`PRAGMA wal_autocheckpoint = ${pages}`))
     const readable = open(file, true)
-    const read = over(readable)
+    const readStatements = keepStatements(readable)
+    const read = over(readStatements)
+    runsOn(read, readStatements)
     const release = async () => {
       await checkpoints.close()
       await read.destroy()
@@ -56,19 +60,15 @@ export async function openSqlite({ folder, groupSize = 128 }: SqliteOptions): Pr
       await writer.destroy()
       lock.close()
     }
-    return storeOver({ writer, read, checkpoints, release }, groupSize)
+    return storeOver({ writer, statements, read, checkpoints, release }, groupSize)
   } catch (failure) {
     lock.close()
     throw failure
   }
 }
 
-/** Made once: they stand around every work. */
-const savepoint = {
-  begin: CompiledQuery.raw('savepoint work'),
-  takeBack: CompiledQuery.raw('rollback to work'),
-  end: CompiledQuery.raw('release work'),
-}
+/** They stand around every work but the first. */
+const savepoint = { begin: 'savepoint work', takeBack: 'rollback to work', end: 'release work' }
 
 /** The database may have ended the transaction by itself, as it does on a full disk; there is then nothing to take back. */
 async function rollBack(transaction: ControlledTransaction<Schema>): Promise<void> {
@@ -80,12 +80,13 @@ async function rollBack(transaction: ControlledTransaction<Schema>): Promise<voi
 
 interface Opened {
   readonly writer: Kysely<Schema>
+  readonly statements: Statements
   readonly read: Kysely<Schema>
   readonly checkpoints: Checkpoints
   release(): Promise<void>
 }
 
-function storeOver({ writer, read, checkpoints, release }: Opened, groupSize: number): Store {
+function storeOver({ writer, statements, read, checkpoints, release }: Opened, groupSize: number): Store {
   const queue: Waiting[] = []
   const inside = new AsyncLocalStorage<{ running: boolean }>()
   let working: Promise<void> | null = null
@@ -120,7 +121,7 @@ function storeOver({ writer, read, checkpoints, release }: Opened, groupSize: nu
       for (let waiting = take(); waiting !== undefined; waiting = take()) {
         const alone = taken.length - refused.size === 1
         transaction ??= await writer.startTransaction().execute()
-        if (!alone) await transaction.executeQuery(savepoint.begin)
+        if (!alone) statements.prepare(savepoint.begin).run([])
         try {
           await waiting.run(transaction)
         } catch (reason) {
@@ -131,9 +132,9 @@ function storeOver({ writer, read, checkpoints, release }: Opened, groupSize: nu
             transaction = null
             continue
           }
-          await transaction.executeQuery(savepoint.takeBack)
+          statements.prepare(savepoint.takeBack).run([])
         }
-        if (!alone) await transaction.executeQuery(savepoint.end)
+        if (!alone) statements.prepare(savepoint.end).run([])
       }
       await transaction?.commit().execute()
     } catch (failure) {
@@ -158,10 +159,12 @@ function storeOver({ writer, read, checkpoints, release }: Opened, groupSize: nu
         queue.push({
           run: (transaction) =>
             inside.run(around, async () => {
+              const ended = runsOn(transaction, statements)
               try {
                 result = { value: await task(transaction) }
               } finally {
                 around.running = false
+                ended()
               }
             }),
           settle: () => resolve((result as { value: T }).value),
@@ -201,5 +204,5 @@ function open(file: string, readOnly: boolean): DatabaseSync {
   return database
 }
 
-const over = (database: DatabaseSync): Kysely<Schema> =>
-  new Kysely<Schema>({ dialect: new EvenListsDialect({ database: keepStatements(database) }) })
+const over = (database: Statements): Kysely<Schema> =>
+  new Kysely<Schema>({ dialect: new EvenListsDialect({ database }) })

@@ -1,18 +1,32 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import { ManyRuns } from './prepared.ts'
 
 /** So many statements are kept. */
 const preparedLimit = 500
+
+/** A statement as kysely runs it, and as the prepared ones do. */
+export interface Statement {
+  readonly reader: boolean
+  all(parameters: readonly unknown[]): unknown[]
+  run(parameters: readonly unknown[]): { readonly changes: number | bigint; readonly lastInsertRowid: number | bigint }
+  iterate(parameters: readonly unknown[]): IterableIterator<unknown>
+  /** What it answers; nothing when it only writes. */
+  rows(parameters: readonly unknown[]): unknown[]
+}
+
+export interface Statements {
+  prepare(sql: string): Statement
+  close(): void
+}
 
 /**
  * The face of a database that kysely expects. Prepared statements are kept by their text, the least recently used given up first.
  * Integers beyond 2^53 are refused on reading rather than rounded; bigint is taken as a parameter.
  */
-export function keepStatements(database: DatabaseSync) {
-  const prepared = new Map<string, ReturnType<typeof statementOf>>()
+export function keepStatements(database: DatabaseSync): Statements {
+  const prepared = new Map<string, Statement>()
   return {
     close: () => database.close(),
-    prepare: (sql: string) => {
+    prepare: (sql) => {
       const statement = prepared.get(sql) ?? statementOf(database.prepare(sql))
       prepared.delete(sql)
       prepared.set(sql, statement)
@@ -22,29 +36,26 @@ export function keepStatements(database: DatabaseSync) {
   }
 }
 
-const statementOf = (statement: StatementSync) => {
+function statementOf(statement: StatementSync): Statement {
   const names = statement.columns().map((column) => column.name)
   const rowOf = rowsWith(names)
+  const reader = names.length > 0
   statement.setReturnArrays(true)
   // What only writes answers with the number of its last row, which the index of texts makes larger than a number can be.
-  if (names.length === 0) statement.setReadBigInts(true)
-  const all = (parameters: readonly unknown[]): unknown[] => statement.all(...(parameters as SQLInputValue[]))
+  if (!reader) statement.setReadBigInts(true)
+  const all = (parameters: readonly unknown[]) => statement.all(...(parameters as SQLInputValue[])).map(rowOf)
+  const run = (parameters: readonly unknown[]) => statement.run(...(parameters as SQLInputValue[]))
   return {
-    reader: names.length > 0,
-    all: (parameters: readonly unknown[]) => {
-      const [only] = parameters
-      const runs = only instanceof ManyRuns ? only.runs : [parameters]
-      return runs.flatMap((run) => all(run).map(rowOf))
-    },
-    run: (parameters: readonly unknown[]) => {
-      const [only] = parameters
-      if (!(only instanceof ManyRuns)) return statement.run(...(parameters as SQLInputValue[]))
-      let changes = 0
-      for (const run of only.runs) changes += Number(statement.run(...(run as SQLInputValue[])).changes)
-      return { changes, lastInsertRowid: 0n }
-    },
-    iterate: function* (parameters: readonly unknown[]) {
+    reader,
+    all,
+    run,
+    iterate: function* (parameters) {
       for (const row of statement.iterate(...(parameters as SQLInputValue[]))) yield rowOf(row)
+    },
+    rows: (parameters) => {
+      if (reader) return all(parameters)
+      run(parameters)
+      return []
     },
   }
 }
