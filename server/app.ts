@@ -1,7 +1,6 @@
 import { createServer as createHttpServer, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import cookie from '@fastify/cookie'
-import helmet from '@fastify/helmet'
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import {
@@ -10,6 +9,7 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod'
+import helmet from 'helmet'
 import type { Logger } from 'pino'
 import type { Signed } from '../protocol/mandate.ts'
 import { batchRoutes } from './actions/batch-routes.ts'
@@ -87,7 +87,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const app: FastifyInstance = fastify({
     loggerInstance,
     bodyLimit,
-    genReqId: () => Buffer.from(source.randomBytes(8)).toString('hex'),
+    genReqId: () => Buffer.from(source.random16()).toString('hex', 0, 8),
     trustProxy: web.trustedProxies.length === 0 ? false : [...web.trustedProxies],
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 100 },
@@ -101,7 +101,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   app.setSerializerCompiler(serializerCompiler)
   answerProblems(app)
 
-  await app.register(helmet, {
+  // Made once. Its plugin makes all of it anew for each request, and gives each answer a function that keeps it in memory.
+  const protect = helmet({
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
@@ -119,6 +120,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     xFrameOptions: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' },
   })
+  app.addHook('onRequest', (request, reply, done) =>
+    protect(request.raw, reply.raw, (failure) => done(failure as Error | undefined)),
+  )
   await app.register(cookie)
   await app.register(swagger, {
     openapi: {

@@ -6,10 +6,24 @@ export interface Source extends IdSource {
   randomBytes(length: number): Uint8Array
 }
 
+/** Pieces of `length` bytes, 256 of them drawn at a time: a draw costs as much as a statement. For names; secrets are drawn when they are needed. */
+export function piecesFrom({ randomBytes: draw }: Pick<Source, 'randomBytes'>, length: number): () => Uint8Array {
+  let drawn: Uint8Array = new Uint8Array(0)
+  let at = 0
+  return () => {
+    if (at === drawn.length) {
+      drawn = draw(length * 256)
+      at = 0
+    }
+    at += length
+    return drawn.slice(at - length, at)
+  }
+}
+
 /** The clock and the random numbers of this machine. */
 export const systemSource: Source = {
   nowMs: () => Date.now(),
-  random16: () => randomBytes(16),
+  random16: piecesFrom({ randomBytes }, 16),
   randomBytes: (length) => randomBytes(length),
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash, hash } from 'node:crypto'
 import type { Selectable } from 'kysely'
 import type { BatchTable } from '../store/schema.ts'
 import type { ActionRow } from './life.ts'
@@ -13,7 +13,7 @@ type Described = Pick<Selectable<BatchTable>, 'id' | 'kind' | 'action' | 'commen
  * changed in the meantime, by whatever way, is not what was approved.
  */
 export function contentHash(batch: Described, rows: readonly BatchMember[]): string {
-  const sum = createHash('sha256')
+  let sum: Hash | null = null
   const [start, end] = around(batch)
   let text = start
   let first = true
@@ -21,10 +21,12 @@ export function contentHash(batch: Described, rows: readonly BatchMember[]): str
     text += first ? memberText(row) : `,${memberText(row)}`
     first = false
     if (text.length < textAtOnce) continue
+    sum ??= createHash('sha256')
     sum.update(text)
     text = ''
   }
-  return sum.update(text + end).digest('hex')
+  // Most batches are small, and are hashed in one call.
+  return sum === null ? hash('sha256', text + end) : sum.update(text + end).digest('hex')
 }
 
 const textAtOnce = 65_536

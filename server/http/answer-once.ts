@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Transaction } from 'kysely'
 import { RecourseError } from '../../protocol/errors.ts'
@@ -37,7 +37,7 @@ export async function answerOnce(
   const answer = await store.write(async (transaction) => {
     const caller = await callerNow(transaction, recognised)
     if (key === null) return change(transaction, caller)
-    const hash = requestHash(request)
+    const said = requestHash(request)
     const before = await transaction
       .selectFrom('idempotency')
       .selectAll()
@@ -45,7 +45,7 @@ export async function answerOnce(
       .where('key', '=', key)
       .executeTakeFirst()
     if (before !== undefined) {
-      if (before.request_hash !== hash) throw new RecourseError('idempotency_mismatch')
+      if (before.request_hash !== said) throw new RecourseError('idempotency_mismatch')
       return { status: before.status, body: JSON.parse(before.body), replayed: true }
     }
     const made = await change(transaction, caller)
@@ -54,7 +54,7 @@ export async function answerOnce(
       .values({
         operator_id: caller.operatorId,
         key,
-        request_hash: hash,
+        request_hash: said,
         status: made.status,
         body: JSON.stringify(made.body),
         created_at: source.nowMs(),
@@ -77,6 +77,4 @@ function readKey(request: FastifyRequest): string | null {
 }
 
 const requestHash = ({ method, url, body }: FastifyRequest): string =>
-  createHash('sha256')
-    .update(`${method}\0${url}\0${JSON.stringify(body ?? null)}`)
-    .digest('hex')
+  hash('sha256', `${method}\0${url}\0${JSON.stringify(body ?? null)}`)
