@@ -22,11 +22,17 @@ class Slot {
   }
 }
 
-const behind = new WeakMap<Kysely<Schema>, Statements>()
+/** What stands behind a write, or behind what reads: statements, and the moment at which one may run. */
+export interface Behind {
+  readonly statements: Statements
+  when<T>(step: () => T): T | Promise<T>
+}
 
-/** Lets prepared statements run on what stands behind `db`, until what is answered is called. */
-export function runsOn(db: Kysely<Schema>, statements: Statements): () => void {
-  behind.set(db, statements)
+const behind = new WeakMap<Kysely<Schema>, Behind>()
+
+/** Lets prepared statements of `db` run there, until what is answered is called. */
+export function runsOn(db: Kysely<Schema>, there: Behind): () => void {
+  behind.set(db, there)
   return () => behind.delete(db)
 }
 
@@ -81,21 +87,24 @@ export function prepare<Input extends object, Row = never>(
     // A slot takes the place of a value of its type while the text is made, and never gets further.
     text ??= writtenOut(build(db, (name) => new Slot(name) as never).compile())
     const { sql, places } = text
-    const statements = behind.get(db)
-    if (statements === undefined)
-      throw new Error('a prepared statement runs in a write, or for the control plane itself')
-    const statement = statements.prepare(sql)
-    return (input: Input): Row[] =>
+    const there = behind.get(db)
+    if (there === undefined) throw new Error('a prepared statement runs in a write, or for the control plane itself')
+    const statement = there.statements.prepare(sql)
+    const rowsOf = (input: Input): Row[] =>
       statement.rows(places.map((it) => (it instanceof Slot ? input[it.name as keyof Input] : it))) as Row[]
+    return { rowsOf, when: there.when }
   }
-  const run = async (db: Kysely<Schema>, input: Input) => statementOf(db)(input)
+  const run = async (db: Kysely<Schema>, input: Input): Promise<Row[]> => {
+    const { rowsOf, when } = statementOf(db)
+    return when(() => rowsOf(input))
+  }
   return {
     all: run,
     first: async (transaction, input) => (await run(transaction, input))[0],
     anywhere: run,
     own: async ({ read }, input) => (await run(read, input))[0],
     many: async (transaction, inputs) => {
-      const rowsOf = statementOf(transaction)
+      const { rowsOf } = statementOf(transaction)
       const found: Row[] = []
       for (const [at, input] of inputs.entries()) {
         if (at > 0 && at % runsAtOnce === 0) await new Promise((resolve) => setImmediate(resolve))

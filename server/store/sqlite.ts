@@ -6,8 +6,10 @@ import { type ControlledTransaction, Kysely, type Transaction } from 'kysely'
 import { RecourseError } from '../../protocol/errors.ts'
 import { type Checkpoints, keepCheckpoints } from './checkpoints.ts'
 import { EvenListsDialect } from './even-lists.ts'
+import { type Disk, keepOnDisk, type LogOnDisk } from './log-on-disk.ts'
 import { migrate } from './migrations.ts'
 import { runsOn } from './prepared.ts'
+import { ReaderDialect } from './reader-dialect.ts'
 import type { Schema } from './schema.ts'
 import { keepStatements, type Statements } from './statements.ts'
 import type { Store } from './store.ts'
@@ -16,11 +18,11 @@ import type { Store } from './store.ts'
  * INVARIANTS
  * - One process holds the folder: `recourse.lock` is a database in an open exclusive transaction, and the system frees that when the
  *   process dies, however it dies. A second process is told `store_locked` and has touched nothing.
- * - WAL with synchronous=FULL: what a commit returned from is on the disk (fsync before the commit returns). Copying the log into
- *   the database is left to a thread (checkpoints.ts).
+ * - WAL: what a commit has written is brought to the disk off the event loop (log-on-disk.ts), and the works of the next one run meanwhile.
+ *   Copying the log into the database is left to a thread (checkpoints.ts).
  * - One connection writes. Works run one after the other, several to one commit, each behind a savepoint of its own. The one that finds
  *   nothing in the transaction does without: a savepoint copies each page before it is changed, and what fails alone is taken back whole.
- * - A promise is settled only after the commit that holds its work. When the commit fails, every work of the group has failed.
+ * - A promise is settled only when the disk has the commit that holds its work. When the commit fails, every work of the group has failed.
  * - A work must not ask for another write and wait for it: it would wait for itself. That is a bug and throws.
  */
 
@@ -28,6 +30,8 @@ import type { Store } from './store.ts'
 export interface SqliteOptions {
   readonly folder: string
   readonly groupSize?: number
+  /** For tests that hold it up, or let it fail. */
+  readonly disk?: Disk
 }
 
 interface Waiting {
@@ -37,7 +41,7 @@ interface Waiting {
 }
 
 /** Opens the store, creating and migrating it where needed. Rejects with RecourseError `store_locked`. */
-export async function openSqlite({ folder, groupSize = 128 }: SqliteOptions): Promise<Store> {
+export async function openSqlite({ folder, groupSize = 128, disk }: SqliteOptions): Promise<Store> {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const lock = lockFolder(folder)
   const file = join(folder, 'recourse.db')
@@ -47,20 +51,24 @@ export async function openSqlite({ folder, groupSize = 128 }: SqliteOptions): Pr
     const writer = over(statements)
     chmodSync(file, 0o600)
     await migrate(writer, 'blob')
+    // Each commit of a migration is on the disk when it returns; from here on the store sees to that.
+    database.exec('PRAGMA synchronous = NORMAL')
+    const log = keepOnDisk(`${file}-wal`, disk)
     const checkpoints = keepCheckpoints(file, (pages) => database.exec(`PRAGMA wal_autocheckpoint = ${pages}`))
     const readable = open(file, true)
     const readStatements = keepStatements(readable)
-    const read = over(readStatements)
-    runsOn(read, readStatements)
+    const read = new Kysely<Schema>({ dialect: new ReaderDialect(readStatements, log) })
+    runsOn(read, { statements: readStatements, when: log.whenTaken })
     const release = async () => {
       await checkpoints.close()
+      log.close()
       await read.destroy()
       // One that was never asked anything is not closed with what stands over it; the last to close takes the log away, if it may write.
       if (readable.isOpen) readable.close()
       await writer.destroy()
       lock.close()
     }
-    return storeOver({ writer, statements, read, checkpoints, release }, groupSize)
+    return storeOver({ writer, statements, read, log, checkpoints, release }, groupSize)
   } catch (failure) {
     lock.close()
     throw failure
@@ -69,6 +77,8 @@ export async function openSqlite({ folder, groupSize = 128 }: SqliteOptions): Pr
 
 /** They stand around every work but the first. */
 const savepoint = { begin: 'savepoint work', takeBack: 'rollback to work', end: 'release work' }
+
+const nothing = () => undefined
 
 /** The database may have ended the transaction by itself, as it does on a full disk; there is then nothing to take back. */
 async function rollBack(transaction: ControlledTransaction<Schema>): Promise<void> {
@@ -82,15 +92,18 @@ interface Opened {
   readonly writer: Kysely<Schema>
   readonly statements: Statements
   readonly read: Kysely<Schema>
+  readonly log: LogOnDisk
   readonly checkpoints: Checkpoints
   release(): Promise<void>
 }
 
-function storeOver({ writer, statements, read, checkpoints, release }: Opened, groupSize: number): Store {
+function storeOver({ writer, statements, read, log, checkpoints, release }: Opened, groupSize: number): Store {
   const queue: Waiting[] = []
   const inside = new AsyncLocalStorage<{ running: boolean }>()
   let working: Promise<void> | null = null
   let closed = false
+  /** What was committed last: settled when the disk has it. */
+  let settling: Promise<void> | null = null
   /** The turn of the event loop that is going on has had its commit. */
   let committed = false
 
@@ -108,6 +121,10 @@ function storeOver({ writer, statements, read, checkpoints, release }: Opened, g
     working = null
   }
 
+  /** Rows that this connection has changed so far. */
+  const changed = () =>
+    Number((statements.prepare('select total_changes() as rows').all([])[0] as { rows: number }).rows)
+
   const commitGroup = async () => {
     const taken: Waiting[] = []
     const take = () => {
@@ -116,26 +133,31 @@ function storeOver({ writer, statements, read, checkpoints, release }: Opened, g
       return next
     }
     const refused = new Set<Waiting>()
+    const before = changed()
     let transaction: ControlledTransaction<Schema> | null = null
     try {
-      for (let waiting = take(); waiting !== undefined; waiting = take()) {
-        const alone = taken.length - refused.size === 1
-        transaction ??= await writer.startTransaction().execute()
-        if (!alone) statements.prepare(savepoint.begin).run([])
-        try {
-          await waiting.run(transaction)
-        } catch (reason) {
-          refused.add(waiting)
-          waiting.fail(reason)
-          if (alone) {
-            await rollBack(transaction)
-            transaction = null
-            continue
+      do {
+        for (let waiting = take(); waiting !== undefined; waiting = take()) {
+          const alone = taken.length - refused.size === 1
+          transaction ??= await writer.startTransaction().execute()
+          if (!alone) statements.prepare(savepoint.begin).run([])
+          try {
+            await waiting.run(transaction)
+          } catch (reason) {
+            refused.add(waiting)
+            waiting.fail(reason)
+            if (alone) {
+              await rollBack(transaction)
+              transaction = null
+              continue
+            }
+            statements.prepare(savepoint.takeBack).run([])
           }
-          statements.prepare(savepoint.takeBack).run([])
+          if (!alone) statements.prepare(savepoint.end).run([])
         }
-        if (!alone) statements.prepare(savepoint.end).run([])
-      }
+        // While the disk takes the commit before, more may come for this one.
+        await log.whenTaken(nothing)
+      } while (queue.length > 0 && taken.length < groupSize)
       await transaction?.commit().execute()
     } catch (failure) {
       if (transaction !== null) await rollBack(transaction)
@@ -143,7 +165,16 @@ function storeOver({ writer, statements, read, checkpoints, release }: Opened, g
       for (const waiting of taken) waiting.fail(failure)
       return
     }
-    for (const waiting of taken) if (!refused.has(waiting)) waiting.settle()
+    const done = taken.filter((waiting) => !refused.has(waiting))
+    if (transaction === null) return
+    settling = log.take(changed() - before).then(
+      () => {
+        for (const waiting of done) waiting.settle()
+      },
+      (failure: unknown) => {
+        for (const waiting of done) waiting.fail(failure)
+      },
+    )
   }
 
   return {
@@ -159,7 +190,7 @@ function storeOver({ writer, statements, read, checkpoints, release }: Opened, g
         queue.push({
           run: (transaction) =>
             inside.run(around, async () => {
-              const ended = runsOn(transaction, statements)
+              const ended = runsOn(transaction, { statements, when: (step) => step() })
               try {
                 result = { value: await task(transaction) }
               } finally {
@@ -176,6 +207,7 @@ function storeOver({ writer, statements, read, checkpoints, release }: Opened, g
     close: async () => {
       closed = true
       await working
+      await settling
       await release()
     },
   }

@@ -19,7 +19,8 @@ export interface Statements {
 }
 
 /**
- * The face of a database that kysely expects. Prepared statements are kept by their text, the least recently used given up first.
+ * The face of a database that kysely expects. Prepared statements are kept by their text, the oldest given up first.
+ * One that is used often is soon made again; to note each use would be a write to memory for each statement that runs.
  * Integers beyond 2^53 are refused on reading rather than rounded; bigint is taken as a parameter.
  */
 export function keepStatements(database: DatabaseSync): Statements {
@@ -27,8 +28,9 @@ export function keepStatements(database: DatabaseSync): Statements {
   return {
     close: () => database.close(),
     prepare: (sql) => {
-      const statement = prepared.get(sql) ?? statementOf(database.prepare(sql))
-      prepared.delete(sql)
+      const known = prepared.get(sql)
+      if (known !== undefined) return known
+      const statement = statementOf(database.prepare(sql))
       prepared.set(sql, statement)
       if (prepared.size > preparedLimit) prepared.delete(prepared.keys().next().value as string)
       return statement

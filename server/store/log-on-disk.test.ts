@@ -1,0 +1,165 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Disk, keepOnDisk } from './log-on-disk.ts'
+import { openSqlite } from './sqlite.ts'
+import type { Store } from './store.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'recourse-log-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+/** A disk that takes as long as it is told, and in a thread only when it is let. */
+const slowDisk = () => {
+  const held: ((failure?: Error) => void)[] = []
+  const disk: Disk & { tookMs: number; inPlace: number } = {
+    tookMs: 0,
+    inPlace: 0,
+    bring: () =>
+      new Promise<void>((resolve, reject) => {
+        held.push((failure) => (failure === undefined ? resolve() : reject(failure)))
+      }),
+    bringNow: () => {
+      disk.inPlace++
+      return disk.tookMs
+    },
+  }
+  const begun = async () => {
+    while (held.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  /** Waits for a commit on its way, and lets the disk take it or fail. */
+  const end = async (failure?: Error) => {
+    await begun()
+    held.shift()?.(failure)
+  }
+  return { disk, begun, end, onTheirWay: () => held.length }
+}
+
+describe('where a commit is waited for', () => {
+  const log = (disk: Disk) => {
+    const path = join(folder, 'log')
+    writeFileSync(path, '')
+    return keepOnDisk(path, disk)
+  }
+
+  test('a quick disk is waited for in place, also when one commit among others took long', async () => {
+    const { disk, onTheirWay } = slowDisk()
+    const kept = log(disk)
+    for (let commit = 0; commit < 200; commit++) {
+      disk.tookMs = commit % 3 === 0 ? 40 : 0.2
+      await kept.take(3)
+    }
+    expect(onTheirWay()).toBe(0)
+    expect(disk.inPlace).toBe(200)
+    kept.close()
+  })
+
+  test('a slow one is left to a thread, and tried again now and then until it is quick', async () => {
+    const { disk, end } = slowDisk()
+    const kept = log(disk)
+    const commit = async () => {
+      const before = disk.inPlace
+      const taken = kept.take(3)
+      if (disk.inPlace === before) await end()
+      await taken
+    }
+    disk.tookMs = 5
+    for (let at = 0; at < 2 + 10 * 64; at++) await commit()
+    expect(disk.inPlace).toBe(2 + 10)
+    disk.tookMs = 0.2
+    for (let at = 0; at < 64 + 100; at++) await commit()
+    expect(disk.inPlace).toBe(2 + 10 + 1 + 100)
+    kept.close()
+  })
+
+  test('a large commit is left to a thread, however quick the disk is', async () => {
+    const { disk, end } = slowDisk()
+    const kept = log(disk)
+    const taken = kept.take(5_000)
+    await end()
+    await taken
+    expect(disk.inPlace).toBe(0)
+    kept.close()
+  })
+})
+
+describe('while the disk has not taken a commit', () => {
+  const names = async (store: Store) =>
+    (await store.read.selectFrom('setting').select('name').where('name', 'like', 'n%').execute()).map((it) => it.name)
+  /** So many rows that a thread is waited for. */
+  const put = (store: Store, name: string, work?: () => void) =>
+    store.write(async (transaction) => {
+      const rows = Array.from({ length: 100 }, (_, at) => ({ name: `${name}-${at}`, value: '' }))
+      await transaction.insertInto('setting').values(rows).execute()
+      work?.()
+    })
+  const soon = async (promise: Promise<unknown>): Promise<boolean> => {
+    let settled = false
+    const note = () => {
+      settled = true
+    }
+    promise.then(note, note)
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+    return settled
+  }
+
+  test('nobody is promised it and no reader sees it; the next write is prepared meanwhile, and commits after it', async () => {
+    const { disk, begun, end, onTheirWay } = slowDisk()
+    const store = await openSqlite({ folder, disk })
+    const first = put(store, 'n1')
+    await begun()
+    const seen = names(store)
+    let prepared = false
+    const second = put(store, 'n2', () => {
+      prepared = true
+    })
+    expect(await soon(Promise.race([first, seen, second]))).toBe(false)
+    expect(prepared).toBe(true)
+    expect(onTheirWay()).toBe(1)
+    await end()
+    await first
+    expect(new Set((await seen).map((name) => name.slice(0, 2)))).toEqual(new Set(['n1']))
+    expect(await soon(second)).toBe(false)
+    await end()
+    await second
+    expect(await names(store)).toHaveLength(200)
+    await store.close()
+  })
+
+  test('closing waits for it', async () => {
+    const { disk, begun, end } = slowDisk()
+    const store = await openSqlite({ folder, disk })
+    const written = put(store, 'n1')
+    await begun()
+    const closed = store.close()
+    expect(await soon(closed)).toBe(false)
+    expect(existsSync(join(folder, 'recourse.db-wal'))).toBe(true)
+    await end()
+    await Promise.all([written, closed])
+    expect(existsSync(join(folder, 'recourse.db-wal'))).toBe(false)
+  })
+
+  test('a disk that fails ends it: what waited fails, nothing is written or read any more, and a new start finds a whole database', async () => {
+    const { disk, begun, end } = slowDisk()
+    const store = await openSqlite({ folder, disk })
+    const first = put(store, 'n1')
+    await begun()
+    const seen = names(store)
+    const second = put(store, 'n2')
+    const ended = Promise.allSettled([first, seen, second])
+    await end(new Error('EIO'))
+    const wrong = 'the disk did not take a commit'
+    for (const it of await ended)
+      expect(it).toMatchObject({ status: 'rejected', reason: { message: expect.stringContaining(wrong) } })
+    await expect(put(store, 'n3')).rejects.toThrow(wrong)
+    await expect(names(store)).rejects.toThrow(wrong)
+    await store.close()
+    const again = await openSqlite({ folder })
+    // The machine did not crash here, so the system still has what it was given: all of the first commit, nothing of the others.
+    expect(await names(again)).toHaveLength(100)
+    await again.close()
+  })
+})
