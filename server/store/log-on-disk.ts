@@ -36,7 +36,7 @@ const systemDisk: Disk = {
 
 /** A disk that takes a commit sooner than this is waited for in place: a thread would have to be woken, and the event loop after it. */
 const quickMs = 1
-/** Commits of more rows are never waited for in place. */
+/** Commits of more rows take longer than their disk is to blame for; next to what they took of the event loop, the disk is little. */
 const fewRows = 64
 /** So many commits go by before a disk that was not quick is tried again. */
 const tryEvery = 64
@@ -66,10 +66,11 @@ export function keepOnDisk(path: string, disk: Disk = systemDisk): LogOnDisk {
       fail(cause)
     }
   }
-  const bringNow = () => {
+  const bringNow = (rows: number) => {
     sinceTried = 0
     try {
       const took = disk.bringNow(opened())
+      if (rows > fewRows) return
       // One that took long among others says nothing of the disk.
       quick = Math.min(took, last) < quickMs
       last = took
@@ -79,7 +80,7 @@ export function keepOnDisk(path: string, disk: Disk = systemDisk): LogOnDisk {
   }
   return {
     take: async (rows) => {
-      if (rows > 0 && rows <= fewRows && (quick || ++sinceTried >= tryEvery)) bringNow()
+      if (rows > 0 && (quick || (rows <= fewRows && ++sinceTried >= tryEvery))) bringNow(rows)
       else if (rows > 0) {
         onItsWay = bring().finally(() => {
           onItsWay = null

@@ -90,13 +90,12 @@ export function prepare<Input extends object, Row = never>(
     const there = behind.get(db)
     if (there === undefined) throw new Error('a prepared statement runs in a write, or for the control plane itself')
     const statement = there.statements.prepare(sql)
-    const rowsOf = (input: Input): Row[] =>
-      statement.rows(places.map((it) => (it instanceof Slot ? input[it.name as keyof Input] : it))) as Row[]
-    return { rowsOf, when: there.when }
+    const bound = (input: Input) => places.map((it) => (it instanceof Slot ? input[it.name as keyof Input] : it))
+    return { statement, bound, when: there.when }
   }
   const run = async (db: Kysely<Schema>, input: Input): Promise<Row[]> => {
-    const { rowsOf, when } = statementOf(db)
-    return when(() => rowsOf(input))
+    const { statement, bound, when } = statementOf(db)
+    return when(() => statement.rows(bound(input)) as Row[])
   }
   return {
     all: run,
@@ -104,13 +103,15 @@ export function prepare<Input extends object, Row = never>(
     anywhere: run,
     own: async ({ read }, input) => (await run(read, input))[0],
     many: async (transaction, inputs) => {
-      const { rowsOf } = statementOf(transaction)
-      const found: Row[] = []
-      for (const [at, input] of inputs.entries()) {
-        if (at > 0 && at % runsAtOnce === 0) await new Promise((resolve) => setImmediate(resolve))
-        for (const row of rowsOf(input)) found.push(row)
+      const { statement, bound } = statementOf(transaction)
+      const found: unknown[] = []
+      for (let from = 0; from < inputs.length; from += runsAtOnce) {
+        if (from > 0) await new Promise((resolve) => setImmediate(resolve))
+        const some = inputs.slice(from, from + runsAtOnce).map(bound)
+        if (statement.reader) for (const it of some) found.push(...statement.all(it))
+        else for (const it of some) statement.run(it)
       }
-      return found
+      return found as Row[]
     },
   }
 }

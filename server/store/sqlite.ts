@@ -18,7 +18,7 @@ import type { Store } from './store.ts'
  * INVARIANTS
  * - One process holds the folder: `recourse.lock` is a database in an open exclusive transaction, and the system frees that when the
  *   process dies, however it dies. A second process is told `store_locked` and has touched nothing.
- * - WAL: what a commit has written is brought to the disk off the event loop (log-on-disk.ts), and the works of the next one run meanwhile.
+ * - WAL: what a commit has written is brought to the disk off the event loop (log-on-disk.ts); those who come meanwhile share the next one.
  *   Copying the log into the database is left to a thread (checkpoints.ts).
  * - One connection writes. Works run one after the other, several to one commit, each behind a savepoint of its own. The one that finds
  *   nothing in the transaction does without: a savepoint copies each page before it is changed, and what fails alone is taken back whole.
@@ -136,28 +136,26 @@ function storeOver({ writer, statements, read, log, checkpoints, release }: Open
     const before = changed()
     let transaction: ControlledTransaction<Schema> | null = null
     try {
-      do {
-        for (let waiting = take(); waiting !== undefined; waiting = take()) {
-          const alone = taken.length - refused.size === 1
-          transaction ??= await writer.startTransaction().execute()
-          if (!alone) statements.prepare(savepoint.begin).run([])
-          try {
-            await waiting.run(transaction)
-          } catch (reason) {
-            refused.add(waiting)
-            waiting.fail(reason)
-            if (alone) {
-              await rollBack(transaction)
-              transaction = null
-              continue
-            }
-            statements.prepare(savepoint.takeBack).run([])
+      // Until the disk has the commit before, others come for this one; what is asked when a write begins is then asked for more.
+      await log.whenTaken(nothing)
+      for (let waiting = take(); waiting !== undefined; waiting = take()) {
+        const alone = taken.length - refused.size === 1
+        transaction ??= await writer.startTransaction().execute()
+        if (!alone) statements.prepare(savepoint.begin).run([])
+        try {
+          await waiting.run(transaction)
+        } catch (reason) {
+          refused.add(waiting)
+          waiting.fail(reason)
+          if (alone) {
+            await rollBack(transaction)
+            transaction = null
+            continue
           }
-          if (!alone) statements.prepare(savepoint.end).run([])
+          statements.prepare(savepoint.takeBack).run([])
         }
-        // While the disk takes the commit before, more may come for this one.
-        await log.whenTaken(nothing)
-      } while (queue.length > 0 && taken.length < groupSize)
+        if (!alone) statements.prepare(savepoint.end).run([])
+      }
       await transaction?.commit().execute()
     } catch (failure) {
       if (transaction !== null) await rollBack(transaction)
