@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as z from 'zod'
 import type { ActionId, DeviceId } from '../../protocol/ids.ts'
+import { asOperated } from '../as-operated.ts'
 import type { FromBare, ToBare } from './bare.ts'
 import type { FleetCounts, FromFleet, ToFleet } from './light-devices.ts'
 import type { FromPlane, Usage } from './plane.ts'
@@ -26,9 +27,15 @@ export interface LightFleet {
   stop(): Promise<void>
 }
 
-const start = (file: string, args: readonly string[], execArgv: readonly string[] = []): ChildProcess =>
+const start = (
+  file: string,
+  args: readonly string[],
+  execArgv: readonly string[] = [],
+  env: Readonly<NodeJS.ProcessEnv> = {},
+): ChildProcess =>
   fork(join(import.meta.dirname, file), args, {
     execArgv: ['--disable-warning=ExperimentalWarning', ...execArgv],
+    env: { ...process.env, ...env },
     serialization: 'advanced',
   })
 
@@ -69,9 +76,8 @@ export async function startLightFleet(count: number, say: (progress: string) => 
     say(`issuing ${count} certificates`)
     const seeded = await seedFleet(dataFolder, count)
     const profile = process.env['BENCH_CPU_PROF']
-    const plane = keep(
-      start('plane.ts', [dataFolder], profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),
-    )
+    const profiled = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
+    const plane = keep(start('plane.ts', [dataFolder], [...asOperated.flags, ...profiled], asOperated.env))
     const ready = await heard(plane, (it: FromPlane) => (it.kind === 'ready' ? it : undefined))
     const bare = keep(start('bare.ts', [folder]))
     const port = await heard(bare, (it: FromBare) => (it.kind === 'listening' ? it.port : undefined))

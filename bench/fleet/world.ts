@@ -6,6 +6,7 @@ import type { DeviceId } from '../../protocol/ids.ts'
 import { openAuthority } from '../../server/devices/ca.ts'
 import { systemSource } from '../../server/source.ts'
 import { openSqlite } from '../../server/store/sqlite.ts'
+import { asOperated } from '../as-operated.ts'
 import { type Peer, startPeer } from './calls.ts'
 import {
   type Connected,
@@ -82,7 +83,8 @@ export async function startFleetWorld(count: number, say: Say): Promise<FleetWor
     count,
     close,
     async open(place) {
-      const peer = startPeer(program(place), ['--expose-gc', ...profiled(place)], place === 'plane' ? asOperated : {})
+      const { env, flags } = place === 'plane' ? asOperated : { env: {}, flags: [] }
+      const peer = startPeer(program(place), ['--expose-gc', ...flags, ...profiled(place)], env)
       servers.add(peer)
       const { port } = await peer.ask(openServer, { folder })
       const atRest = async () => {
@@ -139,9 +141,6 @@ export async function startFleetWorld(count: number, say: Say): Promise<FleetWor
     },
   }
 }
-
-/** The environment that docs/operating.md gives the service. */
-const asOperated = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TOP_PAD_: '0' }
 
 /** `BENCH_CPU_PROF` names the folder in which each server leaves a profile of its life. */
 const profiled = (place: string): string[] => {
