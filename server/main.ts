@@ -21,7 +21,8 @@ const usage = `Usage: node server/main.ts [options]
   --recovery-key-file FILE make a new mandate key with the recovery key, when the old one is lost
   --log-level LEVEL        trace, debug, info, warn, error (info)
 
-Exit codes: 0 stopped by a signal, 1 could not start, 2 wrong options, 3 another process holds the data.
+Exit codes: 0 stopped by a signal, 1 could not start, 2 wrong options, 3 another process holds the data,
+4 the disk has failed.
 `
 
 const { values: flags } = readFlags()
@@ -59,6 +60,11 @@ async function begin(): Promise<RunningServer | null> {
       recoveryKey:
         flags['recovery-key-file'] === undefined ? undefined : readFileSync(flags['recovery-key-file'], 'utf8'),
       log,
+      failed: (err) => {
+        log.fatal({ err }, 'the disk has failed')
+        log.flush()
+        process.exit(4)
+      },
     })
   } catch (failure) {
     process.stderr.write(`recourse: ${failure instanceof Error ? failure.message : String(failure)}\n`)

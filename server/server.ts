@@ -67,6 +67,8 @@ export interface ServerOptions {
   readonly dashboardFolder?: string | undefined
   readonly log: Logger
   readonly source?: Source | undefined
+  /** The disk has failed: nothing is written or read any more, and only a new start finds out what it holds. */
+  readonly failed?: ((failure: Error) => void) | undefined
 }
 
 export interface RunningServer {
@@ -115,7 +117,7 @@ async function start(
 ): Promise<RunningServer> {
   const { dataFolder, log, source = systemSource, publicHost } = options
   checkWeb(options)
-  const { store, feed } = await openStore(dataFolder, closers)
+  const { store, feed } = await openStore(options, closers)
   const keys = await openKeys({ folder: join(dataFolder, 'keys'), store, source, recoveryKey: options.recoveryKey })
   const audit = newAudit(keys.audit, source.nowMs)
   const authority = await openAuthority({ directory: join(dataFolder, 'ca'), source })
@@ -275,8 +277,11 @@ function checkWeb({ web, tls, publicUrl }: ServerOptions): void {
   )
 }
 
-async function openStore(folder: string, closers: (() => Promise<void>)[]): Promise<{ store: Store; feed: Feed }> {
-  const sqlite = await openSqlite({ folder })
+async function openStore(
+  { dataFolder: folder, failed }: ServerOptions,
+  closers: (() => Promise<void>)[],
+): Promise<{ store: Store; feed: Feed }> {
+  const sqlite = await openSqlite({ folder, failed })
   closers.push(() => sqlite.close())
   const feed = newFeed(sqlite)
   const store: Store = {

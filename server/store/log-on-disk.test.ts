@@ -42,7 +42,7 @@ describe('where a commit is waited for', () => {
   const log = (disk: Disk) => {
     const path = join(folder, 'log')
     writeFileSync(path, '')
-    return keepOnDisk(path, disk)
+    return keepOnDisk(path, () => undefined, disk)
   }
 
   test('a quick disk is waited for in place, also when one commit among others took long', async () => {
@@ -98,9 +98,10 @@ describe('while the disk has not taken a commit', () => {
   const openSlow = async () => {
     const slow = slowDisk()
     slow.disk.tookMs = 5
-    const store = await openSqlite({ folder, disk: slow.disk })
+    const failures: string[] = []
+    const store = await openSqlite({ folder, disk: slow.disk, failed: ({ message }) => failures.push(message) })
     for (const name of ['a', 'b']) await put(store, name)
-    return { store, ...slow }
+    return { store, failures, ...slow }
   }
   const soon = async (promise: Promise<unknown>): Promise<boolean> => {
     let settled = false
@@ -146,7 +147,7 @@ describe('while the disk has not taken a commit', () => {
   })
 
   test('a disk that fails ends it: what waited fails, nothing is written or read any more, and a new start finds a whole database', async () => {
-    const { store, begun, end } = await openSlow()
+    const { store, failures, begun, end } = await openSlow()
     const first = put(store, 'n1')
     await begun()
     const seen = names(store)
@@ -158,6 +159,7 @@ describe('while the disk has not taken a commit', () => {
       expect(it).toMatchObject({ status: 'rejected', reason: { message: expect.stringContaining(wrong) } })
     await expect(put(store, 'n3')).rejects.toThrow(wrong)
     await expect(names(store)).rejects.toThrow(wrong)
+    expect(failures).toEqual([expect.stringContaining(wrong)])
     await store.close()
     const again = await openSqlite({ folder })
     // The machine did not crash here, so the system still has what it was given: the first commit, and nothing of the other.

@@ -41,8 +41,11 @@ const fewRows = 64
 /** So many commits go by before a disk that was not quick is tried again. */
 const tryEvery = 64
 
-/** @param path of the log; it must be there at the first commit, and the same file until the end */
-export function keepOnDisk(path: string, disk: Disk = systemDisk): LogOnDisk {
+/**
+ * @param path of the log; it must be there at the first commit, and the same file until the end
+ * @param failed told once, when the disk fails
+ */
+export function keepOnDisk(path: string, failed: (failure: Error) => void, disk: Disk = systemDisk): LogOnDisk {
   let descriptor: number | null = null
   let onItsWay: Promise<void> | null = null
   let failure: Error | null = null
@@ -54,6 +57,7 @@ export function keepOnDisk(path: string, disk: Disk = systemDisk): LogOnDisk {
   const fail = (cause: unknown) => {
     const text = 'the disk did not take a commit; what it holds is known when the control plane has been started anew'
     failure = new Error(text, { cause })
+    failed(failure)
   }
   const opened = () => {
     descriptor ??= openSync(path, 'r+')

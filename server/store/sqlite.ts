@@ -30,6 +30,8 @@ import type { Store } from './store.ts'
 export interface SqliteOptions {
   readonly folder: string
   readonly groupSize?: number
+  /** Told once, when the disk did not take a commit: the store then answers nothing but that. */
+  readonly failed?: ((failure: Error) => void) | undefined
   /** For tests that hold it up, or let it fail. */
   readonly disk?: Disk
 }
@@ -41,7 +43,7 @@ interface Waiting {
 }
 
 /** Opens the store, creating and migrating it where needed. Rejects with RecourseError `store_locked`. */
-export async function openSqlite({ folder, groupSize = 128, disk }: SqliteOptions): Promise<Store> {
+export async function openSqlite({ folder, groupSize = 128, failed = nothing, disk }: SqliteOptions): Promise<Store> {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const lock = lockFolder(folder)
   const file = join(folder, 'recourse.db')
@@ -53,7 +55,7 @@ export async function openSqlite({ folder, groupSize = 128, disk }: SqliteOption
     await migrate(writer, 'blob')
     // Each commit of a migration is on the disk when it returns; from here on the store sees to that.
     database.exec('PRAGMA synchronous = NORMAL')
-    const log = keepOnDisk(`${file}-wal`, disk)
+    const log = keepOnDisk(`${file}-wal`, failed, disk)
     const checkpoints = keepCheckpoints(file, (pages) => database.exec(`PRAGMA wal_autocheckpoint = ${pages}`))
     const readable = open(file, true)
     const readStatements = keepStatements(readable)
