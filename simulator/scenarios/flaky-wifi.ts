@@ -1,8 +1,6 @@
-import { hasEnded } from '../../protocol/status.ts'
 import { everyAction } from '../device/failing.ts'
 import type { TargetName } from '../device/scenery.ts'
-import type { Entry } from '../invariants/book.ts'
-import { able, act, allEnded, mend, order, pause, type Scenario, type Stage, some, undoEverything } from './stage.ts'
+import { act, allEnded, free, mend, order, pause, type Scenario, type Stage, some, undoEverything } from './stage.ts'
 
 const targets: readonly TargetName[] = ['dropper', 'tool', 'image', 'beacon', 'network']
 
@@ -44,7 +42,7 @@ async function rounds(stage: Stage, minutes: number): Promise<void> {
   for (let round = 1; round === 1 || Date.now() < until; round++)
     await stage.step(`bad weather, round ${round}`, async () => {
       const target = targets[stage.random.below(targets.length)] ?? 'dropper'
-      await act(stage, target, free(stage, target), `round ${round}`)
+      await act(stage, target, chosen(stage, target), `round ${round}`)
       await trouble(stage)
       await pause(500)
       if (round % 3 !== 0) return
@@ -54,18 +52,14 @@ async function rounds(stage: Stage, minutes: number): Promise<void> {
     })
 }
 
-/**
- * Those on which nothing was ever asked for about this target, or, when there are none left, nothing is under way: the same wish once more
- * would be the same action, which somebody has decided already. Chosen by the seed.
- */
-function free(stage: Stage, target: TargetName) {
-  const about = [...stage.book.entries.values()].filter((entry) => entry.target === target)
-  const without = (entries: readonly Entry[]) => {
-    const taken = new Set(entries.map(({ device }) => device))
-    return able(stage, target).filter(({ id }) => !taken.has(id))
-  }
-  const rest = without(about)
-  return some(stage, rest.length > 0 ? rest : without(about.filter(({ status }) => !hasEnded(status))), 0.25)
+/** Those on which nothing was ever asked for about this target, or, when there are none left, nothing is under way. Chosen by the seed. */
+function chosen(stage: Stage, target: TargetName) {
+  const seen = new Set(
+    [...stage.book.entries.values()].filter((it) => it.target === target).map(({ device }) => device),
+  )
+  const all = free(stage, target)
+  const untouched = all.filter(({ id }) => !seen.has(id))
+  return some(stage, untouched.length > 0 ? untouched : all, 0.25)
 }
 
 /** One helping of trouble for parts of the fleet. */

@@ -1,10 +1,9 @@
-import { hasEnded } from '../../protocol/status.ts'
 import { everyAction, noAction } from '../device/failing.ts'
 import type { TargetName } from '../device/scenery.ts'
 import { Refused, type Rollout, type Row } from '../fleet/operator.ts'
 import type { Member } from '../fleet/shard.ts'
 import { besides } from '../invariants/invariants.ts'
-import { able, act, allEnded, approve, ask, order, type Pace, pause, type Scenario, type Stage } from './stage.ts'
+import { able, act, allEnded, approve, ask, free, order, type Pace, pause, type Scenario, type Stage } from './stage.ts'
 
 /**
  * INVARIANTS
@@ -108,11 +107,9 @@ async function happen(stage: Stage, story: Story, moment: number): Promise<void>
       return fromVault(stage, story)
   }
   const target = targets[random.below(targets.length)] ?? 'dropper'
-  // The same wish once more, while the first is under way, would be the first one, which is decided.
-  const same = [...stage.book.entries.values()].filter((it) => it.target === target && !hasEnded(it.status))
-  const busy = new Set([...[...pending, ...standing].map(({ device }) => device.id), ...same.map((it) => it.device)])
-  const free = able(stage, target).filter(({ id }) => !busy.has(id))
-  const rows = adopted(stage, story, await ask(stage, target, few(stage, free, 1), say(stage, target)))
+  const busy = new Set([...pending, ...standing].map(({ device }) => device.id))
+  const calm = free(stage, target).filter(({ id }) => !busy.has(id))
+  const rows = adopted(stage, story, await ask(stage, target, few(stage, calm, 1), say(stage, target)))
   story.tell(rows)
   if (random.below(3) > 0) await approve(stage, rows, 'Agreed')
 }

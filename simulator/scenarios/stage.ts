@@ -1,5 +1,6 @@
 import type { seeded } from '../../agent/host/model/seed.ts'
 import type { ActionName } from '../../protocol/actions/index.ts'
+import { hasEnded } from '../../protocol/status.ts'
 import { noAction } from '../device/failing.ts'
 import type { Mix } from '../device/profile.ts'
 import type { TargetName } from '../device/scenery.ts'
@@ -83,6 +84,13 @@ export const able = ({ fleet }: Stage, target: TargetName): Member[] =>
   fleet
     .members()
     .filter(({ targets, old }) => targets.some(({ name }) => name === target) && !(old && target === 'network'))
+
+/** Those of them for whom nothing about it is under way: the same wish once more would be that one, which somebody has decided already. */
+export function free(stage: Stage, target: TargetName): Member[] {
+  const about = [...stage.book.entries.values()].filter((it) => it.target === target && !hasEnded(it.status))
+  const busy = new Set(about.map(({ device }) => device))
+  return able(stage, target).filter(({ id }) => !busy.has(id))
+}
 
 /** A part of them, chosen by the seed, in their order. */
 export const some = <T>({ random }: Stage, all: readonly T[], share: number): T[] =>
