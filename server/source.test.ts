@@ -25,9 +25,9 @@ test('pieces are drawn many at a time, and no byte is given out twice', () => {
     return drawn
   }
   const next = piecesFrom({ randomBytes }, 4)
-  const all = Array.from({ length: 600 }, () => Buffer.from(next()).readUInt32BE())
-  expect(all).toEqual(Array.from({ length: 600 }, (_, at) => at * 4))
-  expect(draws.map(({ length }) => length)).toEqual([1_024, 1_024, 1_024])
+  const all = Array.from({ length: 2_500 }, () => Buffer.from(next()).readUInt32BE())
+  expect(all).toEqual(Array.from({ length: 2_500 }, (_, at) => at * 4))
+  expect(draws.map(({ length }) => length)).toEqual([4_096, 4_096, 4_096])
   expect(new Set(Array.from({ length: 1_000 }, () => Buffer.from(systemSource.random16()).toString('hex'))).size).toBe(
     1_000,
   )

@@ -6,13 +6,13 @@ export interface Source extends IdSource {
   randomBytes(length: number): Uint8Array
 }
 
-/** Pieces of `length` bytes, 256 of them drawn at a time: a draw costs as much as a statement. For names; secrets are drawn when they are needed. */
+/** Pieces of `length` bytes, drawn 4 KiB at a time: a draw costs as much as a statement. For names; secrets are drawn when they are needed. */
 export function piecesFrom({ randomBytes: draw }: Pick<Source, 'randomBytes'>, length: number): () => Uint8Array {
   let drawn: Uint8Array = new Uint8Array(0)
   let at = 0
   return () => {
-    if (at === drawn.length) {
-      drawn = draw(length * 256)
+    if (at + length > drawn.length) {
+      drawn = draw(4_096)
       at = 0
     }
     at += length
@@ -27,16 +27,8 @@ export const systemSource: Source = {
   randomBytes: (length) => randomBytes(length),
 }
 
-/** Numbers from 0 up to 1, drawn many at a time: for what is only to be spread, so that not everything happens at once. */
-export function spreadFrom({ randomBytes: draw }: Pick<Source, 'randomBytes'>): () => number {
-  let drawn = new DataView(new ArrayBuffer(0))
-  let at = 0
-  return () => {
-    if (at === drawn.byteLength) {
-      drawn = new DataView(new Uint8Array(draw(4_096)).buffer)
-      at = 0
-    }
-    at += 4
-    return drawn.getUint32(at - 4) / 2 ** 32
-  }
+/** Numbers from 0 up to 1: for what is only to be spread, so that not everything happens at once. */
+export function spreadFrom(source: Pick<Source, 'randomBytes'>): () => number {
+  const next = piecesFrom(source, 4)
+  return () => new DataView(next().buffer).getUint32(0) / 2 ** 32
 }

@@ -39,6 +39,7 @@ const slowDisk = () => {
 }
 
 describe('where a commit is waited for', () => {
+  const rows = (changed: number) => async () => changed
   const log = (disk: Disk) => {
     const path = join(folder, 'log')
     writeFileSync(path, '')
@@ -50,7 +51,7 @@ describe('where a commit is waited for', () => {
     const kept = log(disk)
     for (let commit = 0; commit < 200; commit++) {
       disk.tookMs = commit % 3 === 0 ? 40 : 0.2
-      await kept.take(3)
+      await kept.take(rows(3))
     }
     expect(onTheirWay()).toBe(0)
     expect(disk.inPlace).toBe(200)
@@ -62,7 +63,8 @@ describe('where a commit is waited for', () => {
     const kept = log(disk)
     const commit = async () => {
       const before = disk.inPlace
-      const taken = kept.take(3)
+      const taken = kept.take(rows(3))
+      for (let turn = 0; turn < 5; turn++) await Promise.resolve()
       if (disk.inPlace === before) await end()
       await taken
     }
@@ -79,7 +81,7 @@ describe('where a commit is waited for', () => {
     const { disk, onTheirWay } = slowDisk()
     const kept = log(disk)
     disk.tookMs = 40
-    for (let commit = 0; commit < 5; commit++) await kept.take(5_000)
+    for (let commit = 0; commit < 5; commit++) await kept.take(rows(5_000))
     expect(onTheirWay()).toBe(0)
     expect(disk.inPlace).toBe(5)
     kept.close()
@@ -132,6 +134,22 @@ describe('while the disk has not taken a commit', () => {
     await Promise.all(others)
     expect(await names(store)).toEqual(['n1', 'n2', 'n3', 'n4'])
     await store.close()
+  })
+
+  test('nor while it commits: a reader that comes right behind it waits, too', async () => {
+    const { disk } = slowDisk()
+    disk.tookMs = 0.2
+    const path = join(folder, 'log')
+    writeFileSync(path, '')
+    const kept = keepOnDisk(path, () => undefined, disk)
+    let read: Promise<number> | null = null
+    await kept.take(async () => {
+      read = kept.whenTaken(() => disk.inPlace)
+      await Promise.resolve()
+      return 3
+    })
+    expect(await read).toBe(1)
+    kept.close()
   })
 
   test('closing waits for it', async () => {

@@ -10,8 +10,8 @@ import { promisify } from 'node:util'
 
 /** Puts the log on the disk, without holding up the event loop for longer than the way to a thread and back would take. */
 export interface LogOnDisk {
-  /** Right after a commit that changed so many rows; resolves when the disk has it, at once when there were none. */
-  take(rows: number): Promise<void>
+  /** Runs `commit`, which answers how many rows it changed; resolves when the disk has it, at once when there were none. */
+  take(commit: () => Promise<number>): Promise<void>
   /** Runs `step` at a moment at which the disk has everything that it sees. Rejects when the disk has failed. */
   whenTaken<T>(step: () => T | Promise<T>): Promise<T>
   close(): void
@@ -82,16 +82,25 @@ export function keepOnDisk(path: string, failed: (failure: Error) => void, disk:
       fail(cause)
     }
   }
+  const taken = async (commit: () => Promise<number>) => {
+    // Begun only when readers know of it.
+    await Promise.resolve()
+    if (failure !== null) throw failure
+    const rows = await commit()
+    if (rows === 0) return
+    if (quick || (rows <= fewRows && ++sinceTried >= tryEvery)) bringNow(rows)
+    else await bring()
+    if (failure !== null) throw failure
+  }
   return {
-    take: async (rows) => {
-      if (rows > 0 && (quick || (rows <= fewRows && ++sinceTried >= tryEvery))) bringNow(rows)
-      else if (rows > 0) {
-        onItsWay = bring().finally(() => {
-          onItsWay = null
-        })
-        await onItsWay
+    take: (commit) => {
+      // From before the commit: a reader that comes right behind it has to wait, too.
+      const way = taken(commit)
+      const over = () => {
+        onItsWay = null
       }
-      if (failure !== null) throw failure
+      onItsWay = way.then(over, over)
+      return way
     },
     whenTaken: async (step) => {
       // Another commit may have begun its way before whoever waits has its turn.

@@ -84,10 +84,11 @@ const nothing = () => undefined
 
 /** The database may have ended the transaction by itself, as it does on a full disk; there is then nothing to take back. */
 async function rollBack(transaction: ControlledTransaction<Schema>): Promise<void> {
-  await transaction
-    .rollback()
-    .execute()
-    .catch(() => undefined)
+  try {
+    await transaction.rollback().execute()
+  } catch {
+    // Whatever has made it fail is what the works are told.
+  }
 }
 
 interface Opened {
@@ -104,8 +105,6 @@ function storeOver({ writer, statements, read, log, checkpoints, release }: Open
   const inside = new AsyncLocalStorage<{ running: boolean }>()
   let working: Promise<void> | null = null
   let closed = false
-  /** What was committed last: settled when the disk has it. */
-  let settling: Promise<void> | null = null
   /** The turn of the event loop that is going on has had its commit. */
   let committed = false
 
@@ -138,8 +137,6 @@ function storeOver({ writer, statements, read, log, checkpoints, release }: Open
     const before = changed()
     let transaction: ControlledTransaction<Schema> | null = null
     try {
-      // Until the disk has the commit before, others come for this one; what is asked when a write begins is then asked for more.
-      await log.whenTaken(nothing)
       for (let waiting = take(); waiting !== undefined; waiting = take()) {
         const alone = taken.length - refused.size === 1
         transaction ??= await writer.startTransaction().execute()
@@ -158,23 +155,19 @@ function storeOver({ writer, statements, read, log, checkpoints, release }: Open
         }
         if (!alone) statements.prepare(savepoint.end).run([])
       }
-      await transaction?.commit().execute()
+      const whole = transaction
+      if (whole !== null)
+        await log.take(async () => {
+          await whole.commit().execute()
+          return changed() - before
+        })
     } catch (failure) {
       if (transaction !== null) await rollBack(transaction)
       if (taken.length === 0) take()
       for (const waiting of taken) waiting.fail(failure)
       return
     }
-    const done = taken.filter((waiting) => !refused.has(waiting))
-    if (transaction === null) return
-    settling = log.take(changed() - before).then(
-      () => {
-        for (const waiting of done) waiting.settle()
-      },
-      (failure: unknown) => {
-        for (const waiting of done) waiting.fail(failure)
-      },
-    )
+    for (const waiting of taken) if (!refused.has(waiting)) waiting.settle()
   }
 
   return {
@@ -207,7 +200,6 @@ function storeOver({ writer, statements, read, log, checkpoints, release }: Open
     close: async () => {
       closed = true
       await working
-      await settling
       await release()
     },
   }
