@@ -59,6 +59,9 @@ export function keepOnDisk(path: string, failed: (failure: Error) => void, disk:
     failure = new Error(text, { cause })
     failed(failure)
   }
+  const refuseAfterFailure = () => {
+    if (failure !== null) throw failure
+  }
   const opened = () => {
     descriptor ??= openSync(path, 'r+')
     return descriptor
@@ -85,12 +88,12 @@ export function keepOnDisk(path: string, failed: (failure: Error) => void, disk:
   const taken = async (commit: () => Promise<number>) => {
     // Begun only when readers know of it.
     await Promise.resolve()
-    if (failure !== null) throw failure
+    refuseAfterFailure()
     const rows = await commit()
     if (rows === 0) return
     if (quick || (rows <= fewRows && ++sinceTried >= tryEvery)) bringNow(rows)
     else await bring()
-    if (failure !== null) throw failure
+    refuseAfterFailure()
   }
   return {
     take: (commit) => {
@@ -105,7 +108,7 @@ export function keepOnDisk(path: string, failed: (failure: Error) => void, disk:
     whenTaken: async (step) => {
       // Another commit may have begun its way before whoever waits has its turn.
       while (onItsWay !== null) await onItsWay
-      if (failure !== null) throw failure
+      refuseAfterFailure()
       return step()
     },
     close: () => {
