@@ -9,6 +9,7 @@ import { frameLimits } from '../../protocol/codec.ts'
 import { RecourseError } from '../../protocol/errors.ts'
 import { type DeviceId, deviceId } from '../../protocol/ids.ts'
 import type { Authority, ServerCertificate } from '../devices/ca.ts'
+import { Arrivals } from './arrivals.ts'
 import type { Desk } from './desk.ts'
 import { backlog, secureOptions, ticketKeysFor } from './handshake.ts'
 import type { SharedRoom } from './intake.ts'
@@ -66,7 +67,9 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   const refused = new Set<DeviceId>()
   const room: SharedRoom = { waitingBytes: 0, owing: new LateWord() }
   const wheel = new Wheel<Session>(limits.tickMs, monotonicMs())
+  const arrivals = { upgrades: new Arrivals(limits.togetherMs), hellos: new Arrivals(limits.togetherMs) }
   let refusedHandshakes = 0
+  let closing = false
 
   let own: ServerCertificate = await authority.issueServer(deps.names)
   const secure = async () => {
@@ -105,6 +108,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
       desk.changed(device)
     },
     lookAt: (session, at) => wheel.set(session, at),
+    greet: (see) => arrivals.hellos.add(see),
   }
 
   server.on('tlsClientError', (error) => {
@@ -114,17 +118,24 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   server.on('request', (_request, response) => {
     response.writeHead(404, { connection: 'close' }).end()
   })
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (closing) {
+      socket.destroy()
+      return
+    }
     const peer = request.url === path && request.method === 'GET' ? peerOf(socket) : null
     // A resumed session shows the certificate of its first handshake, which may be over since.
     if (peer === null || refused.has(peer.device) || peer.notAfter <= nowMs()) {
-      socket.on('error', () => socket.destroy())
       socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\n\r\n')
       return
     }
     sockets.handleUpgrade(request, socket, head, (websocket) => {
       all.add(new Session(sessionDeps, websocket, socket, peer))
     })
+  }
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy())
+    arrivals.upgrades.add(() => upgrade(request, socket, head))
   })
 
   // Two revocations at once share one new context, unless the second came after the list had been read.
@@ -197,6 +208,8 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
       const ended = new Promise<void>((resolve) => {
         server.close(() => resolve())
       })
+      closing = true
+      for (const those of [arrivals.upgrades, arrivals.hellos]) those.end()
       for (const session of all) session.end('goingAway')
       const last = setTimeout(() => server.closeAllConnections(), 500)
       for (const session of all) setTimeout(() => session.look(), 500)

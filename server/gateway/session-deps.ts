@@ -16,6 +16,8 @@ export interface SessionDeps {
   nowMs(): number
   monotonicMs(): number
   random(): number
+  /** Runs `see`, which looks at a hello, together with those of others that come about now. */
+  greet(see: () => void): void
   /** The hello was accepted; an older connection of the device has to go. */
   opened(session: Session): void
   ended(session: Session): void

@@ -57,7 +57,10 @@ export class Session {
     this.#openedAt = now
     this.#heardAt = now
     this.#allowances = new Allowances<'others' | 'bytes' | 'reports' | 'renewals'>(deps.limits)
-    socket.on('message', (data, isBinary) => this.#frame(data, isBinary))
+    socket.on('message', (data, isBinary) => {
+      if (this.#phase === 'expecting-hello') deps.greet(() => this.#frame(data, isBinary))
+      else this.#frame(data, isBinary)
+    })
     socket.on('pong', () => {
       this.#heardAt = deps.monotonicMs()
     })

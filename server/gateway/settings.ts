@@ -2,6 +2,8 @@ import type { Rate } from './allowance.ts'
 
 /** What a device may cost, and how long it may be quiet (TRU6). */
 export interface GatewayLimits {
+  /** Devices that come within so long behind another one are seen to together: at most so much longer do they wait, twice. */
+  readonly togetherMs: number
   /** From the end of the handshake to the hello. */
   readonly helloWithinMs: number
   /** A ping goes out after so long; each device has a jitter of a quarter around it. */
@@ -41,6 +43,7 @@ export interface GatewayLimits {
 const mebibyte = 1_048_576
 
 export const defaultLimits: GatewayLimits = {
+  togetherMs: 8,
   helloWithinMs: 10_000,
   pingEveryMs: 30_000,
   silentAfterMs: 90_000,
