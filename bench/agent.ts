@@ -8,7 +8,8 @@ import { pino } from 'pino'
 import { enrol } from '../agent/link/enrol.ts'
 import { bundleAgent } from '../scripts/bundle.ts'
 import { startServer } from '../server/server.ts'
-import { factsOf, helloOf } from './fleet/light-device.ts'
+import { lightFacts } from './enrolled.ts'
+import { helloOf } from './fleet/light-device.ts'
 import { type BenchRow, type Measured, median } from './row.ts'
 
 const rounds = 5
@@ -92,8 +93,8 @@ async function measure(say: Say): Promise<Run> {
   mkdirSync(state, { mode: 0o700 })
   const token = await server.enrolmentToken({ uses: 1, group: 'default', lifeMs: 3_600_000 })
   const at = { host: '127.0.0.1', port: server.enrolPort }
-  const { identity } = await enrol({ folder: state, ...at, token, facts: factsOf('bench') })
-  const hello = Buffer.from(helloOf(identity.deviceId, 'bench')).toString('hex')
+  const { identity } = await enrol({ folder: state, ...at, token, facts: lightFacts })
+  const hello = Buffer.from(helloOf(identity.deviceId)).toString('hex')
   writeFileSync(join(state, 'bare.json'), JSON.stringify({ ...identity, hello }), { mode: 0o600 })
   say('bundling')
   const bundle = async (name: string, entry: string) => {

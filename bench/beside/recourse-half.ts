@@ -10,7 +10,7 @@ import { hasEnded } from '../../protocol/status.ts'
 import { bundleAgent } from '../../scripts/bundle.ts'
 import { startControlPlane } from '../../simulator/fleet/control-plane.ts'
 import { headersOf, openOperator, setUpPeople } from '../../simulator/fleet/operator.ts'
-import { factsOf } from '../fleet/light-device.ts'
+import { lightFacts } from '../enrolled.ts'
 import { median } from '../row.ts'
 import { type Contender, end, eventually, launch, memoryOf } from './contender.ts'
 
@@ -62,7 +62,7 @@ export async function openRecourse(folder: string): Promise<Contender> {
           mkdirSync(state, { mode: 0o700 })
           // One address has so many tries and then one a second.
           const { identity } = await eventually('that an agent enrols', () =>
-            enrol({ folder: state, ...plane.enrolAt, host: 'localhost', token, facts: factsOf('beside') }),
+            enrol({ folder: state, ...plane.enrolAt, host: 'localhost', token, facts: lightFacts }),
           )
           const own = ['run', '--state', state, '--policy', join(folder, 'no-policy.json')]
           const child = launch(process.execPath, [join(folder, 'program/recourse-agent.cjs'), ...own], state)

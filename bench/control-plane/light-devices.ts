@@ -9,7 +9,7 @@ import type { ActionId, DeviceId } from '../../protocol/ids.ts'
 import type { Leaf } from '../../protocol/mandate.ts'
 import type { Report, ServerMessage } from '../../protocol/messages.ts'
 import { protocolVersions } from '../../protocol/version.ts'
-import { lightFacts } from './seed.ts'
+import { type Enrolled, lightFacts } from '../enrolled.ts'
 
 /** What the parent says. */
 export type ToFleet =
@@ -18,7 +18,7 @@ export type ToFleet =
       readonly port: number
       readonly caPem: string
       readonly privateKeyPem: string
-      readonly devices: readonly { readonly id: DeviceId; readonly certificatePem: string }[]
+      readonly devices: readonly Pick<Enrolled, 'id' | 'pem'>[]
       /** Handshakes at once. */
       readonly atOnce: number
     }
@@ -73,11 +73,11 @@ async function connectAll(told: Extract<ToFleet, { kind: 'connect' }>): Promise<
 /** Resolves when the control plane has said welcome. */
 function connectOne(
   { port, caPem, privateKeyPem }: Extract<ToFleet, { kind: 'connect' }>,
-  { id, certificatePem }: { id: DeviceId; certificatePem: string },
+  { id, pem }: Pick<Enrolled, 'id' | 'pem'>,
 ): Promise<void> {
   const secureContext = createSecureContext({
     ca: caPem,
-    cert: certificatePem,
+    cert: pem,
     key: privateKeyPem,
     minVersion: 'TLSv1.3',
   })

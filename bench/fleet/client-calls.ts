@@ -1,18 +1,18 @@
 import * as z from 'zod'
+import { deviceId } from '../../protocol/ids.ts'
+import type { Enrolled } from '../enrolled.ts'
 import type { Call } from './calls.ts'
 
-/** A device that has a certificate, as the control plane writes it down. */
 const made = z.object({
-  id: z.string(),
+  id: deviceId,
   serial: z.string(),
   keyHash: z.string(),
   pem: z.string(),
   notAfter: z.number(),
 })
-export type MadeDevice = z.infer<typeof made>
 
 /** Makes devices, each with a key of its own and a certificate of this authority. */
-export const makeDevices: Call<{ authority: string; count: number }, { devices: MadeDevice[] }> = {
+export const makeDevices: Call<{ authority: string; count: number }, { devices: Enrolled[] }> = {
   name: 'make',
   asked: z.object({ authority: z.string(), count: z.int() }),
   answer: z.object({ devices: z.array(made) }),

@@ -5,8 +5,9 @@ import { createSecureContext, type SecureContext } from 'node:tls'
 import { type DeviceId, newId } from '../../protocol/ids.ts'
 import { openAuthority } from '../../server/devices/ca.ts'
 import { systemSource } from '../../server/source.ts'
+import type { Enrolled } from '../enrolled.ts'
 import { answers } from './calls.ts'
-import { connectDevices, countDevices, cutDevices, type MadeDevice, makeDevices } from './client-calls.ts'
+import { connectDevices, countDevices, cutDevices, makeDevices } from './client-calls.ts'
 import { helloOf, type LightDevice, openLightDevice } from './light-device.ts'
 
 interface Identity {
@@ -33,7 +34,7 @@ const placeOf = (name: string): Place => {
 
 answers(makeDevices, async ({ authority: directory, count }) => {
   const authority = await openAuthority({ directory, source: systemSource })
-  const devices: MadeDevice[] = []
+  const devices: Enrolled[] = []
   for (let made = 0; made < count; made++) {
     const id = newId<DeviceId>(systemSource)
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -42,7 +43,7 @@ answers(makeDevices, async ({ authority: directory, count }) => {
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' })
     const ca = authority.certificatePem
     identities.push({
-      hello: helloOf(id, `light-${id}`),
+      hello: helloOf(id),
       context: createSecureContext({ ca, cert: pem, key, minVersion: 'TLSv1.3' }),
     })
     devices.push({ id, serial, keyHash: createHash('sha256').update(spki).digest('hex'), pem, notAfter })

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { connect, type SecureContext, type TLSSocket } from 'node:tls'
 import { decode, encode } from '../../protocol/codec.ts'
 import { protocolVersions } from '../../protocol/version.ts'
+import { lightFacts } from '../enrolled.ts'
 
 /** Just so much of a device as a server can see of an idle one: mutual TLS, the frames of WebSocket, hello, and an answer to every ping. */
 export interface LightDevice {
@@ -106,19 +107,5 @@ function masked(kind: number, body: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from([...head, 0, 0, 0, 0]), body])
 }
 
-export const helloOf = (deviceId: string, hostName: string): Uint8Array =>
-  encode({ type: 'hello', protocol: [...protocolVersions], deviceId, facts: factsOf(hostName), at: Date.now() })
-
-/** What such a device says of itself. */
-export const factsOf = (hostName: string) => ({
-  platform: 'linux' as const,
-  osName: 'Debian GNU/Linux',
-  osVersion: '12',
-  hostName,
-  architecture: 'x64',
-  agentVersion: '0.1.0',
-  bootId: 'f1b6d3ae-6a28-4e36-9d2a-0f5f4b7c9d10',
-  simulated: true,
-  addresses: ['192.0.2.7', '2001:db8::7'],
-  capabilities: [],
-})
+export const helloOf = (deviceId: string): Uint8Array =>
+  encode({ type: 'hello', protocol: [...protocolVersions], deviceId, facts: lightFacts, at: Date.now() })

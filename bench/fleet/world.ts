@@ -2,21 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { DeviceId } from '../../protocol/ids.ts'
 import { openAuthority } from '../../server/devices/ca.ts'
 import { systemSource } from '../../server/source.ts'
 import { openSqlite } from '../../server/store/sqlite.ts'
 import { asOperated } from '../as-operated.ts'
+import { writeEnrolled } from '../enrolled.ts'
 import { type Peer, startPeer } from './calls.ts'
-import {
-  type Connected,
-  connectDevices,
-  countDevices,
-  cutDevices,
-  type MadeDevice,
-  makeDevices,
-} from './client-calls.ts'
-import { factsOf } from './light-device.ts'
+import { type Connected, connectDevices, countDevices, cutDevices, makeDevices } from './client-calls.ts'
 import { closeServer, openServer, type Usage, usageOf } from './server-calls.ts'
 
 const program = (name: string) => join(import.meta.dirname, `${name}-program.ts`)
@@ -71,10 +63,11 @@ export async function startFleetWorld(count: number, say: Say): Promise<FleetWor
     const made = await Promise.all(
       slices.map(({ peer, first, end }) => peer.ask(makeDevices, { authority: ca, count: end - first })),
     )
-    await writeDown(
-      folder,
+    const store = await openSqlite({ folder })
+    await writeEnrolled(
+      store,
       made.flatMap(({ devices }) => devices),
-    )
+    ).finally(() => store.close())
   } catch (failure) {
     await close()
     throw failure
@@ -153,42 +146,3 @@ const heartbeatMs = 0.02
 
 /** Less than a tenth of a core for so long is rest, beside the heartbeats. */
 const restMs = 1_000
-
-/** As enrolment leaves it, written in one go. */
-async function writeDown(folder: string, devices: readonly MadeDevice[]): Promise<void> {
-  const store = await openSqlite({ folder })
-  const now = Date.now()
-  try {
-    await store.write(async (transaction) => {
-      for (const { id, serial, keyHash, pem, notAfter } of devices) {
-        const device_id = id as DeviceId
-        const name = `light-${id}`
-        await transaction
-          .insertInto('device')
-          .values({
-            id: device_id,
-            name,
-            platform: 'linux',
-            facts: JSON.stringify(factsOf(name)),
-            tags: '[]',
-            status: 'active',
-            enrolled_at: now,
-            token_id: 'bench',
-            last_seen_at: null,
-            in_force: '[]',
-            in_force_at: null,
-            simulated: 1,
-            group_id: null,
-            host_key: name,
-          })
-          .execute()
-        await transaction
-          .insertInto('certificate')
-          .values({ serial, device_id, key_hash: keyHash, pem, not_after: notAfter, issued_at: now, revoked_at: null })
-          .execute()
-      }
-    })
-  } finally {
-    await store.close()
-  }
-}

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { closing } from '../../protocol/closing.ts'
 import { type ActionId, newId } from '../../protocol/ids.ts'
 import type { Report } from '../../protocol/messages.ts'
 import { type Plane, startPlane } from './control-plane.ts'
-import { enrolNew, rawDevice, until, welcomed } from './device.ts'
+import { enrolNew, helloOf, rawDevice, until, welcomed } from './device.ts'
 
 let plane: Plane
 beforeAll(async () => {
@@ -115,6 +117,32 @@ describe('[TRU6] what a device says is hostile', () => {
     const raw = rawDevice(await device())
     raw.socket.on('open', () => raw.say({ type: 'report', sequence: 1, report: received() }))
     expect((await raw.ended).code).toBe(closing.malformed)
+  })
+
+  test('who hangs up while it waits with others, behind its request or its hello, harms nobody', async () => {
+    const slow = await startPlane({ limits: { togetherMs: 100 } })
+    const { identity } = await enrolNew(slow)
+    const { caPem, certificatePem, privateKeyPem } = identity
+    const behindRequest = async () => {
+      const there = { host: '127.0.0.1', port: identity.gateway.port }
+      const socket = connect({ ...there, ca: caPem, cert: certificatePem, key: privateKeyPem })
+      await once(socket, 'secureConnect')
+      const asking = ['GET /v1/device HTTP/1.1', 'Host: it', 'Connection: Upgrade', 'Upgrade: websocket']
+      const key = ['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==']
+      await new Promise((written) => socket.write([...asking, ...key, '', ''].join('\r\n'), written))
+      socket.destroy()
+    }
+    const behindHello = async () => {
+      const raw = rawDevice(identity)
+      await once(raw.socket, 'open')
+      raw.say(helloOf(identity))
+      raw.socket.terminate()
+    }
+    await Promise.all(Array.from({ length: 20 }, (_, at) => (at % 2 === 0 ? behindRequest() : behindHello())))
+    const raw = await welcomed(identity)
+    await until(() => slow.gateway.counts().connected === 1)
+    raw.socket.close()
+    await slow.stop()
   })
 
   test('a half-open connection is noticed', async () => {
