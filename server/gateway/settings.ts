@@ -63,5 +63,5 @@ export const defaultLimits: GatewayLimits = {
   malformed: 5,
   previewsWaiting: 16,
   grantEveryMs: 86_400_000,
-  tickMs: 100,
+  tickMs: 1_000,
 }
