@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { Agent, get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { asOperated } from './as-operated.ts'
 import { makeHistory } from './history/made-history.ts'
 import { pages } from './history/pages.ts'
 import type { FromPages } from './history/pages-program.ts'
@@ -67,7 +68,10 @@ const measured = (say: Say): Promise<Measured> => {
   result ??= (async () => {
     const folder = await history(say)
     // Who signs in is written down, so the program gets a set-up link of its own only once; a kept history has its person already.
-    const program = fork(join(import.meta.dirname, 'history', 'pages-program.ts'), [folder])
+    const program = fork(join(import.meta.dirname, 'history', 'pages-program.ts'), [folder], {
+      execArgv: [...asOperated.flags],
+      env: { ...process.env, ...asOperated.env },
+    })
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     try {
       const { whole, bare, setUpUrl } = await firstWord(program)
