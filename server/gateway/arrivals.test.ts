@@ -3,17 +3,18 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Arrivals } from './arrivals.ts'
 
-test('who comes first is seen to at once, those behind together and in order', async () => {
-  const arrivals = new Arrivals(200)
-  const seen: string[] = []
-  const come = (name: string) => arrivals.add(() => seen.push(name))
-  come('first')
-  expect(seen).toEqual(['first'])
-  come('second')
-  await wait(20)
-  come('third')
-  expect(seen).toEqual(['first'])
-  await expect.poll(() => seen).toEqual(['first', 'second', 'third'])
+test('who comes first is seen to at once, those behind wait, and are seen to in order', async () => {
+  const patient = new Arrivals(60_000)
+  const short = new Arrivals(10)
+  const seen = { patient: [] as string[], short: [] as string[] }
+  for (const name of ['first', 'second', 'third']) {
+    patient.add(() => seen.patient.push(name))
+    short.add(() => seen.short.push(name))
+  }
+  expect(seen.patient).toEqual(['first'])
+  await expect.poll(() => seen.short).toEqual(['first', 'second', 'third'])
+  expect(seen.patient).toEqual(['first'])
+  patient.end()
 })
 
 test('a quiet place makes nobody wait', async () => {
